@@ -1,0 +1,49 @@
+//! Settings of the workers.
+
+use std::thread::available_parallelism;
+
+use clap::Args;
+
+use super::numbers;
+use crate::matching::kernel::KernelChoice;
+
+/// Settings of the workers.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Workers")]
+pub struct JobArgs {
+    /// Tasks at once [default: the processors that this process may use]
+    #[arg(long, env = "CONCURRENCY", value_name = "N", value_parser = numbers::integer::<usize>)]
+    pub concurrency: Option<usize>,
+
+    /// Comparisons per task at most
+    #[arg(long, env = "CHUNK_SIZE_AIM", value_name = "N", default_value = "4_000_000_000", value_parser = numbers::integer::<u64>)]
+    pub chunk_size_aim: u64,
+
+    /// Memory for encodings that are kept between tasks
+    #[arg(long, env = "TILE_CACHE", value_name = "BYTES", default_value = "512MiB", value_parser = numbers::bytes)]
+    pub tile_cache: u64,
+
+    /// Candidate pairs above which a run of groups or permutations fails
+    #[arg(long, env = "SOLVER_MAX_CANDIDATE_PAIRS", value_name = "N", default_value = "100_000_000", value_parser = numbers::integer::<u64>)]
+    pub solver_max_candidate_pairs: u64,
+
+    /// Candidate pairs above which a run of similarity scores fails
+    #[arg(long, env = "SIMILARITY_SCORES_MAX_CANDIDATE_PAIRS", value_name = "N", default_value = "500_000_000", value_parser = numbers::integer::<u64>)]
+    pub similarity_scores_max_candidate_pairs: u64,
+
+    /// Comparison kernel: auto, scalar, avx2, avx512 or neon
+    #[arg(long, env = "ANONLINK_KERNEL", value_name = "NAME", default_value = "auto")]
+    pub kernel: KernelChoice,
+}
+
+impl JobArgs {
+    /// Tasks at once.
+    pub fn concurrency(&self) -> usize {
+        self.concurrency.filter(|n| *n > 0).unwrap_or_else(default_concurrency)
+    }
+}
+
+/// The processors that this process may use: its affinity mask and its cgroup's CPU quota both count.
+pub fn default_concurrency() -> usize {
+    available_parallelism().map_or(1, std::num::NonZero::get)
+}

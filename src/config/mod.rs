@@ -1,0 +1,15 @@
+//! Settings: every one is a flag and an environment variable, and the old service's variable names keep working.
+//!
+//! One file per concern; each is a clap `Args` struct that the roles flatten into their command lines.
+
+mod api;
+mod data;
+mod jobs;
+mod logs;
+mod numbers;
+pub mod system;
+
+pub use api::ApiArgs;
+pub use data::DataArgs;
+pub use jobs::{JobArgs, default_concurrency};
+pub use logs::{LogArgs, LogFormat};

@@ -1,0 +1,59 @@
+//! Numbers on the command line and in the environment: whole numbers may carry `_` separators, sizes a unit.
+
+use std::str::FromStr;
+
+/// Reads a whole number such as `300_000_000`.
+///
+/// # Errors
+/// A sentence for the command line.
+pub fn integer<T: FromStr>(text: &str) -> Result<T, String> {
+    let digits: String = text.trim().chars().filter(|c| *c != '_').collect();
+    digits.parse().map_err(|_| format!("{text:?} is no whole number in range (`_` may separate digits)"))
+}
+
+/// Reads a number of bytes such as `10_000_000`, `512MiB`, `4 GiB` or `10GB`.
+///
+/// # Errors
+/// A sentence for the command line.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "ki" | "kib" => 1 << 10,
+        "m" | "mi" | "mib" => 1 << 20,
+        "g" | "gi" | "gib" => 1 << 30,
+        _ => return Err(format!("{text:?} has an unknown unit: known are KB, MB, GB, KiB, MiB and GiB")),
+    };
+    let number: u64 = integer(number)?;
+    number.checked_mul(factor).ok_or_else(|| format!("{text:?} is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_are_allowed() {
+        assert_eq!(integer("300_000_000"), Ok(300_000_000_u64));
+        assert_eq!(integer::<u16>("70000").is_ok(), false);
+        for bad in ["", "_", "1.5", "-1", "ten"] {
+            assert!(integer::<u64>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("10GB"), Ok(10_000_000_000));
+        assert_eq!(bytes("512 MiB"), Ok(512 << 20));
+        assert_eq!(bytes("4Gi"), Ok(4 << 30));
+        assert_eq!(bytes("1_000"), Ok(1000));
+        for bad in ["", "GB", "5 parsecs", "99999999999 GiB"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+}

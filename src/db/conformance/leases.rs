@@ -1,0 +1,105 @@
+//! Leases: expiry, errors, hand-backs, and many workers at once.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::db::ledger::{Held, MAX_ERRORS, MAX_EXPIRIES};
+use crate::domain::RunState;
+
+pub(super) async fn an_expired_lease_is_rescued_and_the_sleeper_spoils_nothing(bed: Bed) {
+    let db = &bed.db;
+    let project = bed.loaded(1, ResultType::Groups).await;
+    db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    let sleeper = bed.must_claim(50).await;
+    let object = bed.object(&sleeper, "anything").await;
+    bed.clock.advance(TTL / 2);
+    assert_eq!(db.renew_task(sleeper.id, sleeper.lease, TTL).await.unwrap(), Held::Yes);
+    bed.clock.advance(TTL * 3 / 4);
+    assert_eq!(db.rescue().await.unwrap(), 0, "it was renewed");
+    bed.clock.advance(TTL);
+    assert_eq!(db.rescue().await.unwrap(), 1);
+    assert_eq!(bed.dead().await, [object], "what the sleeper wrote will be swept");
+    let successor = bed.must_claim(51).await;
+    assert_eq!((successor.id, successor.attempt), (sleeper.id, 2));
+    // The sleeper wakes.
+    assert_eq!(db.renew_task(sleeper.id, sleeper.lease, TTL).await.unwrap(), Held::No);
+    assert_eq!(db.complete(sleeper.id, sleeper.lease, &plan(9)).await.unwrap(), Held::No);
+    assert_eq!(db.fail(sleeper.id, sleeper.lease, "woke up", None).await.unwrap(), Held::No);
+    assert_eq!(db.hand_back(sleeper.id, sleeper.lease).await.unwrap(), Held::No);
+    assert_eq!(db.complete(successor.id, successor.lease, &plan(1)).await.unwrap(), Held::Yes);
+    let run = db.run(project, run_id(1)).await.unwrap().unwrap();
+    assert_eq!((run.state, run.comparisons_total), (RunState::Running, Some(100)));
+}
+
+pub(super) async fn errors_are_bounded_and_wait(bed: Bed) {
+    let db = &bed.db;
+    let project = bed.loaded(1, ResultType::Groups).await;
+    db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    let pause = Duration::from_secs(5);
+    for attempt in 1..=MAX_ERRORS {
+        let task = bed.must_claim(50 + attempt).await;
+        assert_eq!(db.fail(task.id, task.lease, "the store is away", Some(pause)).await.unwrap(), Held::Yes);
+        assert!(bed.claim(90).await.is_none(), "not before the pause is over");
+        bed.clock.advance(pause * 2);
+    }
+    let run = db.run(project, run_id(1)).await.unwrap().unwrap();
+    assert_eq!((run.state, run.message.as_deref()), (RunState::Error, Some("the store is away")));
+    assert_eq!(db.ledger_counts().await.unwrap(), Default::default());
+    // An error that trying again won't mend fails at once.
+    db.create_run(project, &new_run(2, 0.8)).await.unwrap();
+    let task = bed.must_claim(91).await;
+    db.fail(task.id, task.lease, "hopeless", None).await.unwrap();
+    assert_eq!(db.run(project, run_id(2)).await.unwrap().unwrap().state, RunState::Error);
+}
+
+pub(super) async fn expiries_are_bounded(bed: Bed) {
+    let db = &bed.db;
+    let project = bed.loaded(1, ResultType::Groups).await;
+    db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    for attempt in 0..MAX_EXPIRIES {
+        assert_eq!(db.run(project, run_id(1)).await.unwrap().unwrap().message, None);
+        bed.must_claim(50 + attempt).await;
+        bed.clock.advance(TTL * 2);
+        assert_eq!(db.rescue().await.unwrap(), 1);
+    }
+    let message = db.run(project, run_id(1)).await.unwrap().unwrap().message.unwrap();
+    assert!(message.contains("memory"), "{message}");
+}
+
+pub(super) async fn hand_backs_are_unlimited(bed: Bed) {
+    let db = &bed.db;
+    let project = bed.loaded(1, ResultType::Groups).await;
+    db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    for attempt in 0..MAX_EXPIRIES * 2 {
+        let task = bed.must_claim(50 + attempt).await;
+        assert_eq!(db.hand_back(task.id, task.lease).await.unwrap(), Held::Yes);
+    }
+    assert!(!db.run(project, run_id(1)).await.unwrap().unwrap().state.is_final());
+}
+
+pub(super) async fn concurrent_claims_never_share_a_task(bed: Bed) {
+    let project = bed.loaded(1, ResultType::Groups).await;
+    bed.db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    let task = bed.must_claim(50).await;
+    bed.db.complete(task.id, task.lease, &plan(100)).await.unwrap();
+    let workers = (0..8_u32).map(|worker| {
+        let db = bed.db.clone();
+        tokio::spawn(async move {
+            let mut mine = Vec::new();
+            for turn in 0.. {
+                let lease = lease(1000 * (worker + 1) + turn);
+                match db.claim("worker", &Queue::ALL, lease, TTL).await.unwrap() {
+                    Some(task) => mine.push(task.id),
+                    None => break,
+                }
+            }
+            mine
+        })
+    });
+    let mut all = Vec::new();
+    for worker in workers.collect::<Vec<_>>() {
+        all.extend(worker.await.unwrap());
+    }
+    assert_eq!(all.len(), 100);
+    assert_eq!(all.iter().collect::<HashSet<_>>().len(), 100, "none twice");
+}

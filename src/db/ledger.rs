@@ -1,0 +1,183 @@
+//! The task ledger: who works on what, with leases, bounded attempts and fan-in.
+//!
+//! A worker claims a task with a lease, renews it while it works, and completes it in one transaction that checks the lease,
+//! records the outcome, and, when it was the last of its stage, enqueues the next. Whoever has lost its lease can't complete:
+//! what its successor does is never spoilt. Three ways to fail count apart, because they mean different things: an error is
+//! most likely the task's own, an expired lease most likely the machine's, a hand-back is no failure at all.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::runs::RunResult;
+use super::{DbResult, Lease};
+use crate::domain::task::{Part, PlannedPart};
+use crate::domain::{ComparisonId, ProjectId, Queue, ResultType, RunId, TaskId, TaskKind};
+
+/// Errors after which a task's run fails.
+pub const MAX_ERRORS: u32 = 4;
+/// Expired leases after which a task's run fails.
+pub const MAX_EXPIRIES: u32 = 20;
+
+/// What to do, from the task's payload and the rows it refers to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// Work out the comparisons of a run.
+    Plan {
+        /// The run.
+        run: RunId,
+    },
+    /// Search one part of a comparison.
+    Compare {
+        /// The comparison.
+        comparison: ComparisonId,
+        /// Its floor threshold.
+        threshold: f64,
+        /// Position of the part in the comparison.
+        number: u32,
+        /// What to compare.
+        part: Part,
+    },
+    /// Turn the candidates into the result of a run.
+    Finish {
+        /// The run.
+        run: RunId,
+        /// The comparison that holds its candidates.
+        comparison: ComparisonId,
+    },
+}
+
+impl Work {
+    /// The kind of task.
+    pub fn kind(&self) -> TaskKind {
+        match self {
+            Self::Plan { .. } => TaskKind::Plan,
+            Self::Compare { .. } => TaskKind::Compare,
+            Self::Finish { .. } => TaskKind::Finish,
+        }
+    }
+}
+
+/// A task that a worker holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedTask {
+    /// The task.
+    pub id: TaskId,
+    /// Proof of the right to it.
+    pub lease: Lease,
+    /// Its project.
+    pub project: ProjectId,
+    /// What to do.
+    pub work: Work,
+    /// How often it was claimed, this time included.
+    pub attempt: u32,
+}
+
+/// A plan for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The parts to compare; may be empty (an empty side, or no block in common).
+    pub parts: Vec<PlannedPart>,
+    /// Identifies data, blocking and measure: comparisons of one project with equal keys give equal candidates above
+    /// their thresholds.
+    pub key: [u8; 32],
+}
+
+/// What came of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The run's plan. If a comparison of the same key at the same or (completed) a lower threshold exists, the run joins it and the
+    /// parts are dropped.
+    Planned(Plan),
+    /// One part's candidates.
+    Compared {
+        /// The candidate file.
+        object: String,
+        /// How many candidates it holds.
+        candidates: u64,
+        /// The limit on the comparison's candidates in all.
+        limit: u64,
+        /// Name of the setting behind the limit, for the message.
+        limit_name: &'static str,
+    },
+    /// The run's result.
+    Finished(RunResult),
+}
+
+/// Answer to a renewal or completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// The lease is good, the outcome (if any) is recorded.
+    Yes,
+    /// The task is no longer this worker's: it was cancelled, or given to another.
+    No,
+}
+
+/// What a worker needs to know about a run to plan or finish it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunForWork {
+    /// What the run gives.
+    pub result_type: ResultType,
+    /// Its threshold.
+    pub threshold: f64,
+    /// Seed of the permutations.
+    pub seed: [u8; 32],
+    /// Whether the project uses blocking.
+    pub uses_blocking: bool,
+    /// Bytes per encoding.
+    pub encoding_size: usize,
+}
+
+/// The candidate files of a completed comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateFiles {
+    /// The comparison's floor threshold.
+    pub threshold: f64,
+    /// Object names, in the order of the parts.
+    pub objects: Vec<String>,
+    /// Candidates in all.
+    pub candidates: u64,
+}
+
+/// What is waiting, for status pages and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LedgerCounts {
+    /// Tasks that wait.
+    pub ready: u64,
+    /// Tasks that workers hold.
+    pub leased: u64,
+}
+
+/// The ledger.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Takes the next task of these queues, if there is one. `worker` names the process, for people; `lease` is a fresh
+    /// random value. The first claim of a run's `plan` task moves the run to running.
+    async fn claim(&self, worker: &str, queues: &[Queue], lease: Lease, ttl: Duration) -> DbResult<Option<ClaimedTask>>;
+
+    /// Renews a lease and the protection of the objects registered with it.
+    async fn renew_task(&self, task: TaskId, lease: Lease, ttl: Duration) -> DbResult<Held>;
+
+    /// Records the outcome and enqueues what follows.
+    async fn complete(&self, task: TaskId, lease: Lease, outcome: &Outcome) -> DbResult<Held>;
+
+    /// Records an error. The task waits for `retry_after` and is tried again, or, if `retry_after` is `None` or it was the
+    /// last allowed, its runs fail with the message. The lease's objects are doomed.
+    async fn fail(&self, task: TaskId, lease: Lease, message: &str, retry_after: Option<Duration>) -> DbResult<Held>;
+
+    /// Gives a task back unharmed. The lease's objects are doomed.
+    async fn hand_back(&self, task: TaskId, lease: Lease) -> DbResult<Held>;
+
+    /// Queues tasks again whose lease has run out, and fails the runs of those that have run out too often. Returns how
+    /// many leases it found expired.
+    async fn rescue(&self) -> DbResult<u64>;
+
+    /// The run's particulars; `None` if it is gone.
+    async fn run_for_work(&self, run: RunId) -> DbResult<Option<RunForWork>>;
+
+    /// The candidate files of a completed comparison; `None` if it is gone.
+    async fn candidate_files(&self, comparison: ComparisonId) -> DbResult<Option<CandidateFiles>>;
+
+    /// Counts of tasks.
+    async fn ledger_counts(&self) -> DbResult<LedgerCounts>;
+}

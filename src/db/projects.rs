@@ -1,0 +1,83 @@
+//! Projects and who may do what with them.
+
+use async_trait::async_trait;
+
+use super::DbResult;
+use crate::domain::{NewProject, PartyState, ProjectId, ResultType, Timestamp, TokenDigest, TokenKind};
+
+/// A project as the store keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProjectRecord {
+    /// Its identifier.
+    pub id: ProjectId,
+    /// A name for people.
+    pub name: String,
+    /// Notes for people.
+    pub notes: String,
+    /// The linkage schema as the creator sent it.
+    pub schema: serde_json::Value,
+    /// What its runs give.
+    pub result_type: ResultType,
+    /// How many parties upload.
+    pub parties: u16,
+    /// Whether uploads carry block ids.
+    pub uses_blocking: bool,
+    /// Bytes per encoding, once the schema or the first upload has said so.
+    pub encoding_size: Option<usize>,
+    /// Parties whose data are ready.
+    pub parties_contributed: u16,
+    /// Why the project is in error, if it is.
+    pub error: Option<String>,
+    /// What was odd about uploads and yet no error.
+    pub warnings: Vec<String>,
+    /// When it was created.
+    pub time_added: Timestamp,
+}
+
+/// One party's data as a worker needs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyRecord {
+    /// Position in the project.
+    pub index: u16,
+    /// Where its upload stands.
+    pub state: PartyState,
+    /// Encodings, once ready.
+    pub count: u32,
+    /// Object of the encoding file, once ready.
+    pub encodings_object: Option<String>,
+    /// Object of the block file, once ready, with blocking.
+    pub blocks_object: Option<String>,
+    /// Digest of the encodings, once ready.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// Projects in the metadata store.
+#[async_trait]
+pub trait Projects: Send + Sync {
+    /// Stores a new project with the digests of its tokens: one update token per party, in party order.
+    async fn create_project(
+        &self,
+        id: ProjectId,
+        project: &NewProject,
+        update_tokens: &[TokenDigest],
+        result_token: TokenDigest,
+    ) -> DbResult<()>;
+
+    /// Number of projects.
+    async fn count_projects(&self) -> DbResult<u64>;
+
+    /// Identifiers and creation times, oldest first.
+    async fn list_projects(&self) -> DbResult<Vec<(ProjectId, Timestamp)>>;
+
+    /// A project, unless it doesn't exist.
+    async fn project(&self, id: ProjectId) -> DbResult<Option<ProjectRecord>>;
+
+    /// The project's parties in order; empty if it doesn't exist.
+    async fn parties(&self, id: ProjectId) -> DbResult<Vec<PartyRecord>>;
+
+    /// What a token is good for in this project; `None` if the project doesn't exist or the token isn't one of its own.
+    async fn authorize(&self, id: ProjectId, token: TokenDigest) -> DbResult<Option<TokenKind>>;
+
+    /// Removes the project and all that hangs on it; its objects are left to the sweeper. False if there was none.
+    async fn delete_project(&self, id: ProjectId) -> DbResult<bool>;
+}

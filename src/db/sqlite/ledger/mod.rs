@@ -1,0 +1,116 @@
+//! The task ledger in SQLite: [`claim`] takes tasks, [`complete`] ends them well, [`setback`] ends them otherwise.
+
+mod claim;
+mod complete;
+mod setback;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::rows::{blob, collect, first, number, parsed, value};
+use super::SqliteDb;
+use crate::db::ledger::{CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, RunForWork};
+use crate::db::{DbResult, Lease};
+use crate::domain::{ComparisonId, Queue, RunId, TaskId, Timestamp};
+
+pub(super) use setback::expire_worker;
+
+/// Whether the lease is the task's present one.
+fn holds(tx: &Connection, task: TaskId, lease: Lease) -> DbResult<bool> {
+    let sql = "SELECT 1 FROM tasks WHERE id = ?1 AND lease = ?2 AND state = 'leased'";
+    Ok(value::<i64>(tx, sql, params![task.0, lease.0])?.is_some())
+}
+
+#[async_trait]
+impl Ledger for SqliteDb {
+    async fn claim(&self, worker: &str, queues: &[Queue], lease: Lease, ttl: Duration) -> DbResult<Option<ClaimedTask>> {
+        let queues = queues.to_vec();
+        // Idle workers look often and find nothing: that must not cost a write lock.
+        let wanted = queues.clone();
+        let now = self.clock.now().0;
+        if self.read(move |tx| claim::next(tx, &wanted, now)).await?.is_none() {
+            return Ok(None);
+        }
+        let worker = worker.to_owned();
+        self.write(move |tx, now| claim::claim(tx, &worker, &queues, lease, Timestamp(now), ttl)).await
+    }
+
+    async fn renew_task(&self, task: TaskId, lease: Lease, ttl: Duration) -> DbResult<Held> {
+        self.write(move |tx, now| {
+            if !holds(tx, task, lease)? {
+                return Ok(Held::No);
+            }
+            let expires = Timestamp(now).after(ttl).0;
+            tx.prepare_cached("UPDATE tasks SET lease_expires = ?2 WHERE id = ?1")?.execute(params![task.0, expires])?;
+            tx.prepare_cached("UPDATE objects SET expires = ?2 WHERE lease = ?1")?.execute(params![lease.0, expires])?;
+            Ok(Held::Yes)
+        })
+        .await
+    }
+
+    async fn complete(&self, task: TaskId, lease: Lease, outcome: &Outcome) -> DbResult<Held> {
+        let outcome = outcome.clone();
+        self.write(move |tx, now| complete::complete(tx, task, lease, &outcome, now)).await
+    }
+
+    async fn fail(&self, task: TaskId, lease: Lease, message: &str, retry_after: Option<Duration>) -> DbResult<Held> {
+        let message = message.to_owned();
+        self.write(move |tx, now| setback::fail(tx, task, lease, &message, retry_after, now)).await
+    }
+
+    async fn hand_back(&self, task: TaskId, lease: Lease) -> DbResult<Held> {
+        self.write(move |tx, _| setback::hand_back(tx, task, lease)).await
+    }
+
+    async fn rescue(&self) -> DbResult<u64> {
+        let now = self.clock.now().0;
+        if self.read(move |tx| setback::expired(tx, now)).await?.is_empty() {
+            return Ok(0);
+        }
+        self.write(setback::rescue).await
+    }
+
+    async fn run_for_work(&self, run: RunId) -> DbResult<Option<RunForWork>> {
+        self.read(move |tx| {
+            let sql = "SELECT p.result_type, r.threshold, r.seed, p.uses_blocking, p.encoding_size
+                       FROM runs r JOIN projects p ON p.id = r.project_id WHERE r.id = ?1 AND p.encoding_size IS NOT NULL";
+            first(tx, sql, [run.to_string()], |row| {
+                Ok(RunForWork {
+                    result_type: parsed(row, "result_type")?,
+                    threshold: row.get("threshold")?,
+                    seed: blob(row, "seed")?,
+                    uses_blocking: row.get("uses_blocking")?,
+                    encoding_size: number(row, "encoding_size")?,
+                })
+            })
+        })
+        .await
+    }
+
+    async fn candidate_files(&self, comparison: ComparisonId) -> DbResult<Option<CandidateFiles>> {
+        self.read(move |tx| {
+            let sql = "SELECT threshold, candidates FROM comparisons WHERE id = ?1 AND state = 'complete'";
+            let found = first(tx, sql, [comparison.0], |row| {
+                Ok((row.get::<_, f64>("threshold")?, row.get::<_, i64>("candidates")?))
+            })?;
+            let Some((threshold, candidates)) = found else { return Ok(None) };
+            let sql = "SELECT object FROM candidate_files WHERE comparison_id = ?1 ORDER BY number";
+            let objects = collect(tx, sql, [comparison.0], |row| Ok(row.get(0)?))?;
+            Ok(Some(CandidateFiles { threshold, objects, candidates: candidates.unsigned_abs() }))
+        })
+        .await
+    }
+
+    async fn ledger_counts(&self) -> DbResult<LedgerCounts> {
+        self.read(|tx| {
+            let count = |state: &str| -> DbResult<u64> {
+                let sql = "SELECT count(*) FROM tasks WHERE state = ?1";
+                Ok(value::<i64>(tx, sql, [state])?.unwrap_or(0).unsigned_abs())
+            };
+            Ok(LedgerCounts { ready: count("ready")?, leased: count("leased")? })
+        })
+        .await
+    }
+}

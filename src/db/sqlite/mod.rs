@@ -1,0 +1,110 @@
+//! The embedded metadata store: one SQLite file in WAL mode.
+//!
+//! Commits are synced to the disk (`synchronous=FULL`): what has been answered survives a kill and a power cut. Several
+//! processes may use the file at once (`anonlink work` beside `anonlink serve`); SQLite's own locks keep them in order.
+
+mod actor;
+mod ledger;
+mod objects;
+mod projects;
+mod rows;
+mod runs;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod transitions;
+mod uploads;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Transaction};
+
+use super::{DbError, DbResult};
+use crate::domain::Clock;
+use actor::Actor;
+
+/// A metadata store in a SQLite file; cheap to clone.
+#[derive(Clone)]
+pub struct SqliteDb {
+    writer: Actor,
+    reader: Actor,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteDb {
+    /// Opens the file, which is made if it is missing; [`super::schema::Schema::migrate`] makes the tables.
+    ///
+    /// # Errors
+    /// The file can't be opened or is no SQLite database.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> DbResult<Self> {
+        let path: PathBuf = path.to_owned();
+        Ok(Self {
+            writer: Actor::start("sqlite-writer", connect(&path)?)?,
+            reader: Actor::start("sqlite-reader", connect(&path)?)?,
+            clock,
+        })
+    }
+
+    /// Runs a writing transaction: all of it happens, or nothing.
+    async fn write<T, F>(&self, body: F) -> DbResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction, i64) -> DbResult<T> + Send + 'static,
+    {
+        let now = self.clock.now().0;
+        self.writer.write(move |tx| body(tx, now)).await
+    }
+
+    /// Runs queries on one consistent snapshot.
+    async fn read<T, F>(&self, body: F) -> DbResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction) -> DbResult<T> + Send + 'static,
+    {
+        self.reader.read(body).await
+    }
+
+    /// Takes back what a process that is known to be dead has held: its uploads, and its tasks (each counts as an expired
+    /// lease, so that a task that kills its process does not do so for ever). Returns how many tasks.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub async fn recover(&self, worker: &str) -> DbResult<u64> {
+        let worker = worker.to_owned();
+        self.write(move |tx, now| {
+            uploads::release_all(tx)?;
+            ledger::expire_worker(tx, &worker, now)
+        })
+        .await
+    }
+}
+
+fn connect(path: &Path) -> DbResult<Connection> {
+    let connection = Connection::open(path).map_err(|e| DbError::Unavailable(e.into()))?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Deleted rows (tokens, seeds of permutations) are overwritten, not just unlinked.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, ReadOnly, SystemIoFailure,
+        };
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+                DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly
+                | FileLockingProtocolFailed => Self::Unavailable(error.into()),
+                _ => Self::Statement(error.into()),
+            },
+            rusqlite::Error::FromSqlConversionFailure(..) => Self::Corrupt(error.to_string()),
+            _ => Self::Statement(error.into()),
+        }
+    }
+}

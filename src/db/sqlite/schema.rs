@@ -1,0 +1,74 @@
+//! The embedded store's migrations.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::SqliteDb;
+use crate::db::DbResult;
+use crate::db::schema::{Schema, SchemaStatus};
+
+/// One step of the schema.
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+    /// The lowest version that a binary must know once this step is done.
+    min_binary: i64,
+}
+
+/// In order; the version is the number of steps applied.
+const MIGRATIONS: &[Migration] =
+    &[Migration { name: "0001_tables", sql: include_str!("migrations/0001_tables.sql"), min_binary: 1 }];
+
+const KNOWN: i64 = MIGRATIONS.len() as i64;
+
+fn status(connection: &Connection) -> DbResult<SchemaStatus> {
+    let exists: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !exists {
+        return Ok(SchemaStatus { version: 0, min_binary: 0, known: KNOWN });
+    }
+    let found = connection
+        .query_row("SELECT version, min_binary FROM schema_version", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (version, min_binary) = found.unwrap_or((0, 0));
+    Ok(SchemaStatus { version, min_binary, known: KNOWN })
+}
+
+fn migrate(connection: &mut Connection) -> DbResult<Vec<String>> {
+    let mut applied = Vec::new();
+    for (index, step) in MIGRATIONS.iter().enumerate() {
+        // The write lock is held from the look at the version to the commit: two processes can't apply the same step.
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if status(&tx)?.version > index as i64 {
+            continue;
+        }
+        tx.execute_batch(
+            "CREATE TABLE IF NOT EXISTS schema_version (
+                only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL, min_binary INTEGER NOT NULL
+             ) STRICT",
+        )?;
+        tx.execute_batch(step.sql)?;
+        tx.execute(
+            "INSERT INTO schema_version VALUES (1, ?1, ?2)
+             ON CONFLICT (only) DO UPDATE SET version = excluded.version, min_binary = excluded.min_binary",
+            [index as i64 + 1, step.min_binary],
+        )?;
+        tx.commit()?;
+        applied.push(step.name.to_owned());
+    }
+    Ok(applied)
+}
+
+#[async_trait]
+impl Schema for SqliteDb {
+    async fn schema_status(&self) -> DbResult<SchemaStatus> {
+        self.reader.direct(|connection| status(connection)).await
+    }
+
+    async fn migrate(&self) -> DbResult<Vec<String>> {
+        self.writer.direct(migrate).await
+    }
+}

@@ -1,0 +1,198 @@
+//! Changes of state that more than one method makes, each within its caller's transaction.
+
+use rusqlite::{Connection, params};
+
+use super::rows::{collect, first, json, value};
+use crate::db::DbResult;
+use crate::db::runs::RunResult;
+use crate::domain::task::PAYLOAD_VERSION;
+use crate::domain::{ResultType, TaskKind};
+
+/// What a new task is about: a run (plan, finish) or a part of a comparison.
+#[derive(Clone, Copy)]
+pub(super) struct NewTask<'a> {
+    pub kind: TaskKind,
+    pub project: &'a str,
+    pub run: Option<&'a str>,
+    pub comparison: Option<i64>,
+    /// Position among the tasks enqueued together.
+    pub number: u32,
+    pub payload: &'a str,
+    pub comparisons: i64,
+}
+
+/// How far in the queue a task's place lies behind that of its predecessor in the same stage: a minute, in microseconds.
+const PLACE_STEP: i64 = 60_000_000;
+
+pub(super) fn enqueue(tx: &Connection, task: NewTask, now: i64) -> DbResult<()> {
+    tx.prepare_cached(
+        "INSERT INTO tasks (kind, queue, state, project_id, run_id, comparison_id, number, payload_version, payload,
+                            comparisons, place, run_after)
+         VALUES (?1, ?2, 'ready', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        task.kind.name(),
+        task.kind.queue().name(),
+        task.project,
+        task.run,
+        task.comparison,
+        task.number,
+        PAYLOAD_VERSION,
+        task.payload,
+        task.comparisons,
+        now.saturating_add(i64::from(task.number).saturating_mul(PLACE_STEP)),
+        now
+    ])?;
+    Ok(())
+}
+
+/// Queues a created run and enqueues its plan.
+pub(super) fn queue_run(tx: &Connection, project: &str, run: &str, now: i64) -> DbResult<()> {
+    tx.prepare_cached("UPDATE runs SET state = 'queued' WHERE id = ?1 AND state = 'created'")?.execute([run])?;
+    let task = NewTask {
+        kind: TaskKind::Plan,
+        project,
+        run: Some(run),
+        comparison: None,
+        number: 0,
+        payload: "{}",
+        comparisons: 0,
+    };
+    enqueue(tx, task, now)
+}
+
+/// Queues all created runs of a project if all its data are there. Returns how many.
+pub(super) fn queue_runs_if_complete(tx: &Connection, project: &str, now: i64) -> DbResult<usize> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM parties WHERE project_id = ?1 AND state <> 'ready')";
+    if !value::<bool>(tx, sql, [project])?.unwrap_or(false) {
+        return Ok(0);
+    }
+    let sql = "SELECT id FROM runs WHERE project_id = ?1 AND state = 'created' ORDER BY time_added, id";
+    let runs = collect(tx, sql, [project], |row| Ok(row.get::<_, String>(0)?))?;
+    for run in &runs {
+        queue_run(tx, project, run, now)?;
+    }
+    Ok(runs.len())
+}
+
+/// Moves a run whose candidates are complete on to its output.
+pub(super) fn enqueue_finish(tx: &Connection, project: &str, run: &str, comparison: i64, now: i64) -> DbResult<()> {
+    let sql = "SELECT result_type FROM projects WHERE id = ?1";
+    let solves = value::<String>(tx, sql, [project])?.as_deref() != Some(ResultType::SimilarityScores.name());
+    if solves {
+        tx.prepare_cached("UPDATE runs SET stage = 3 WHERE id = ?1 AND state = 'running'")?.execute([run])?;
+    }
+    let task = NewTask {
+        kind: TaskKind::Finish,
+        project,
+        run: Some(run),
+        comparison: Some(comparison),
+        number: 0,
+        payload: "{}",
+        comparisons: 0,
+    };
+    enqueue(tx, task, now)
+}
+
+/// Ends a run with an error. Final runs stay as they are.
+pub(super) fn fail_run(tx: &Connection, run: &str, message: &str, now: i64) -> DbResult<()> {
+    let sql = "UPDATE runs SET state = 'error', message = ?2, time_completed = ?3
+               WHERE id = ?1 AND state NOT IN ('completed', 'error') RETURNING comparison_id";
+    let failed = first(tx, sql, params![run, message, now], |row| Ok(row.get::<_, Option<i64>>(0)?))?;
+    tx.prepare_cached("DELETE FROM tasks WHERE run_id = ?1")?.execute([run])?;
+    match failed.flatten() {
+        Some(comparison) => {
+            tx.prepare_cached("UPDATE runs SET comparison_id = NULL WHERE id = ?1")?.execute([run])?;
+            drop_comparison_if_unused(tx, comparison)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Ends a comparison, and all runs that wait for it, with an error.
+pub(super) fn fail_comparison(tx: &Connection, comparison: i64, message: &str, now: i64) -> DbResult<()> {
+    tx.prepare_cached("UPDATE comparisons SET state = 'failed' WHERE id = ?1 AND state = 'open'")?.execute([comparison])?;
+    let sql = "SELECT id FROM runs WHERE comparison_id = ?1 AND state NOT IN ('completed', 'error')";
+    for run in collect(tx, sql, [comparison], |row| Ok(row.get::<_, String>(0)?))? {
+        fail_run(tx, &run, message, now)?;
+    }
+    Ok(())
+}
+
+/// Ends all runs of a project with an error, and marks the project.
+pub(super) fn fail_project(tx: &Connection, project: &str, message: &str, now: i64) -> DbResult<()> {
+    tx.prepare_cached("UPDATE projects SET error = coalesce(error, ?2) WHERE id = ?1")?.execute([project, message])?;
+    let sql = "SELECT id FROM runs WHERE project_id = ?1 AND state NOT IN ('completed', 'error')";
+    for run in collect(tx, sql, [project], |row| Ok(row.get::<_, String>(0)?))? {
+        fail_run(tx, &run, message, now)?;
+    }
+    Ok(())
+}
+
+/// Removes a comparison that no run refers to any more; its tasks go with it, its candidate files are doomed.
+pub(super) fn drop_comparison_if_unused(tx: &Connection, comparison: i64) -> DbResult<()> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM runs WHERE comparison_id = ?1)";
+    if value::<bool>(tx, sql, [comparison])?.unwrap_or(false) {
+        return Ok(());
+    }
+    tx.prepare_cached(
+        "UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL
+         WHERE name IN (SELECT object FROM candidate_files WHERE comparison_id = ?1)",
+    )?
+    .execute([comparison])?;
+    tx.prepare_cached("DELETE FROM comparisons WHERE id = ?1")?.execute([comparison])?;
+    Ok(())
+}
+
+/// Removes a run, what only it needed, and dooms its result.
+pub(super) fn delete_run(tx: &Connection, project: &str, run: &str) -> DbResult<bool> {
+    let sql = "SELECT comparison_id, result FROM runs WHERE id = ?1 AND project_id = ?2";
+    let found = first(tx, sql, [run, project], |row| {
+        Ok((row.get::<_, Option<i64>>("comparison_id")?, row.get::<_, Option<String>>("result")?))
+    })?;
+    let Some((comparison, result)) = found else { return Ok(false) };
+    if let Some(result) = result {
+        for object in json::<RunResult>(&result, "result")?.objects() {
+            doom_object(tx, object)?;
+        }
+    }
+    tx.prepare_cached("DELETE FROM runs WHERE id = ?1")?.execute([run])?;
+    if let Some(comparison) = comparison {
+        drop_comparison_if_unused(tx, comparison)?;
+    }
+    Ok(true)
+}
+
+/// Removes a project with all rows that hang on it, and dooms all its objects.
+pub(super) fn delete_project(tx: &Connection, project: &str) -> DbResult<bool> {
+    // Runs refer to comparisons without a cascade (a comparison in use must not vanish), so the order matters.
+    tx.prepare_cached("DELETE FROM runs WHERE project_id = ?1")?.execute([project])?;
+    let deleted = tx.prepare_cached("DELETE FROM projects WHERE id = ?1")?.execute([project])?;
+    tx.prepare_cached("UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL WHERE project_id = ?1")?
+        .execute([project])?;
+    Ok(deleted > 0)
+}
+
+fn doom_object(tx: &Connection, name: &str) -> DbResult<()> {
+    tx.prepare_cached("UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL WHERE name = ?1")?
+        .execute([name])?;
+    Ok(())
+}
+
+/// Dooms whatever was registered under a lease and has not become live.
+pub(super) fn doom_objects_of(tx: &Connection, lease: &[u8]) -> DbResult<()> {
+    tx.prepare_cached("UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL WHERE lease = ?1")?
+        .execute([lease])?;
+    Ok(())
+}
+
+/// Makes an object live that was registered under this lease; false if it was not (any more).
+pub(super) fn enliven_object(tx: &Connection, name: &str, lease: &[u8]) -> DbResult<bool> {
+    let changed = tx
+        .prepare_cached(
+            "UPDATE objects SET state = 'live', lease = NULL, expires = NULL
+             WHERE name = ?1 AND lease = ?2 AND state = 'writing'",
+        )?
+        .execute(params![name, lease])?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,176 @@
+//! Uploads and their leases.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::rows::{first, parsed, to_json, value};
+use super::{SqliteDb, transitions};
+use crate::db::uploads::{BeginUpload, FinishUpload, Uploads, Verdict};
+use crate::db::{DbResult, Lease};
+use crate::domain::{PartyState, ProjectId, Timestamp, TokenDigest, UploadSummary};
+
+/// Frees every upload under way: the one process that takes uploads is known to have died.
+pub(super) fn release_all(tx: &Connection) -> DbResult<()> {
+    tx.execute(
+        "UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL
+         WHERE lease IN (SELECT lease FROM parties WHERE state = 'uploading')",
+        [],
+    )?;
+    let sql = "UPDATE parties SET state = 'waiting', lease = NULL, lease_expires = NULL WHERE state = 'uploading'";
+    tx.execute(sql, [])?;
+    Ok(())
+}
+
+/// Moves an upload on to its end; false if the lease was lost.
+fn end(tx: &Connection, project: &str, party: u16, lease: Lease, state: PartyState) -> DbResult<bool> {
+    let sql = "UPDATE parties SET state = ?4, lease = NULL, lease_expires = NULL
+               WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
+    Ok(tx.prepare_cached(sql)?.execute(params![project, party, lease.0, state.name()])? == 1)
+}
+
+fn held(tx: &Connection, project: &str, party: u16, lease: Lease) -> DbResult<bool> {
+    let sql = "SELECT 1 FROM parties WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
+    Ok(value::<i64>(tx, sql, params![project, party, lease.0])?.is_some())
+}
+
+/// Makes a party ready with its data; false if the lease was lost, or one of its objects has been swept.
+fn make_ready(tx: &Connection, project: &str, party: u16, lease: Lease, summary: &UploadSummary) -> DbResult<bool> {
+    let objects = [Some(&summary.encodings_object), summary.blocks_object.as_ref()];
+    for object in objects.into_iter().flatten() {
+        if !transitions::enliven_object(tx, object, &lease.0)? {
+            return Ok(false);
+        }
+    }
+    let sql = "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?4, digest = ?5,
+                                  encodings_object = ?6, blocks_object = ?7, warnings = ?8
+               WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
+    let changed = tx.prepare_cached(sql)?.execute(params![
+        project,
+        party,
+        lease.0,
+        summary.count,
+        summary.digest,
+        summary.encodings_object,
+        summary.blocks_object,
+        to_json(&summary.warnings)?
+    ])?;
+    Ok(changed == 1)
+}
+
+fn add_receipt(tx: &Connection, project: &str, party: u16, receipt: TokenDigest) -> DbResult<()> {
+    tx.prepare_cached("INSERT INTO tokens (digest, project_id, kind, party) VALUES (?1, ?2, 'receipt', ?3)")?
+        .execute(params![receipt.0, project, party])?;
+    Ok(())
+}
+
+fn finish(
+    tx: &Connection,
+    project: &str,
+    party: u16,
+    lease: Lease,
+    receipt: TokenDigest,
+    verdict: &Verdict,
+    now: i64,
+) -> DbResult<FinishUpload> {
+    if !held(tx, project, party, lease)? {
+        transitions::doom_objects_of(tx, &lease.0)?;
+        return Ok(FinishUpload::LeaseLost);
+    }
+    let sql = "SELECT encoding_size FROM projects WHERE id = ?1";
+    let agreed = value::<Option<i64>>(tx, sql, [project])?.flatten().and_then(|n| usize::try_from(n).ok());
+    let error = match verdict {
+        Verdict::Error(message) => message.clone(),
+        Verdict::Ready { summary, strict } => match agreed {
+            Some(wanted) if wanted != summary.size && *strict => {
+                end(tx, project, party, lease, PartyState::Waiting)?;
+                transitions::doom_objects_of(tx, &lease.0)?;
+                return Ok(FinishUpload::WrongSize { wanted });
+            }
+            Some(wanted) if wanted != summary.size => format!(
+                "party {party} uploaded encodings of {} bytes, but this project's encodings have {wanted} bytes",
+                summary.size
+            ),
+            _ => {
+                if !make_ready(tx, project, party, lease, summary)? {
+                    // Back to waiting rather than half done: the client hears that its upload failed and tries again.
+                    end(tx, project, party, lease, PartyState::Waiting)?;
+                    transitions::doom_objects_of(tx, &lease.0)?;
+                    return Ok(FinishUpload::LeaseLost);
+                }
+                tx.prepare_cached("UPDATE projects SET encoding_size = ?2 WHERE id = ?1 AND encoding_size IS NULL")?
+                    .execute(params![project, summary.size as i64])?;
+                add_receipt(tx, project, party, receipt)?;
+                let queued_runs = transitions::queue_runs_if_complete(tx, project, now)?;
+                return Ok(FinishUpload::Accepted { queued_runs });
+            }
+        },
+    };
+    end(tx, project, party, lease, PartyState::Error)?;
+    transitions::doom_objects_of(tx, &lease.0)?;
+    transitions::fail_project(tx, project, &error, now)?;
+    add_receipt(tx, project, party, receipt)?;
+    Ok(FinishUpload::Accepted { queued_runs: 0 })
+}
+
+#[async_trait]
+impl Uploads for SqliteDb {
+    async fn begin_upload(&self, project: ProjectId, party: u16, lease: Lease, ttl: Duration) -> DbResult<BeginUpload> {
+        self.write(move |tx, now| {
+            let project = project.to_string();
+            let sql = "SELECT state, lease, lease_expires FROM parties WHERE project_id = ?1 AND party = ?2";
+            let found = first(tx, sql, params![project, party], |row| {
+                let state: PartyState = parsed(row, "state")?;
+                Ok((state, row.get::<_, Option<Vec<u8>>>("lease")?, row.get::<_, Option<i64>>("lease_expires")?))
+            })?;
+            match found {
+                None => return Ok(BeginUpload::Gone),
+                Some((PartyState::Ready | PartyState::Error, ..)) => return Ok(BeginUpload::AlreadyUploaded),
+                Some((PartyState::Uploading, _, Some(expires))) if expires >= now => return Ok(BeginUpload::InProgress),
+                Some((PartyState::Uploading, Some(stale), _)) => transitions::doom_objects_of(tx, &stale)?,
+                Some(_) => {}
+            }
+            let expires = Timestamp(now).after(ttl).0;
+            tx.prepare_cached(
+                "UPDATE parties SET state = 'uploading', lease = ?3, lease_expires = ?4 WHERE project_id = ?1 AND party = ?2",
+            )?
+            .execute(params![project, party, lease.0, expires])?;
+            Ok(BeginUpload::Granted)
+        })
+        .await
+    }
+
+    async fn renew_upload(&self, project: ProjectId, party: u16, lease: Lease, ttl: Duration) -> DbResult<bool> {
+        self.write(move |tx, now| {
+            let expires = Timestamp(now).after(ttl).0;
+            let sql = "UPDATE parties SET lease_expires = ?4 WHERE project_id = ?1 AND party = ?2 AND lease = ?3";
+            let held = tx.prepare_cached(sql)?.execute(params![project.to_string(), party, lease.0, expires])? == 1;
+            if held {
+                tx.prepare_cached("UPDATE objects SET expires = ?2 WHERE lease = ?1")?.execute(params![lease.0, expires])?;
+            }
+            Ok(held)
+        })
+        .await
+    }
+
+    async fn finish_upload(
+        &self,
+        project: ProjectId,
+        party: u16,
+        lease: Lease,
+        receipt: TokenDigest,
+        verdict: &Verdict,
+    ) -> DbResult<FinishUpload> {
+        let verdict = verdict.clone();
+        self.write(move |tx, now| finish(tx, &project.to_string(), party, lease, receipt, &verdict, now)).await
+    }
+
+    async fn abandon_upload(&self, project: ProjectId, party: u16, lease: Lease) -> DbResult<()> {
+        self.write(move |tx, _| {
+            end(tx, &project.to_string(), party, lease, PartyState::Waiting)?;
+            transitions::doom_objects_of(tx, &lease.0)
+        })
+        .await
+    }
+}

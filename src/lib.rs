@@ -1,0 +1,21 @@
+//! Anonlink: a linkage service for privacy-preserving record linkage.
+//!
+//! Parties encode their people as Bloom filters (CLKs) at home; the service compares the encodings of two or more parties by
+//! Dice coefficient and tells which records belong to the same person, without seeing a name.
+//!
+//! Imports go downwards only (a test checks it):
+//!
+//! ```text
+//! main → cli → { api, jobs } → { db, store, cache } → config → { domain, matching, codec }
+//! ```
+
+#![deny(unsafe_code)]
+
+pub mod cache;
+pub mod config;
+pub mod db;
+pub mod domain;
+pub mod store;
+
+#[path = "match/mod.rs"]
+pub mod matching;

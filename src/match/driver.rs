@@ -1,0 +1,169 @@
+//! Whole parties at once, on all threads: what the one-shot `link` command runs.
+//!
+//! Every pair of parties is cut into tasks (tile against tile, or a batch of common blocks); threads take the
+//! next task from a shared counter. The result is sorted, so it depends neither on the number of threads nor
+//! on the cut.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use super::blocked::{BlockSlice, Blocked, compare_blocks, plan_batches};
+use super::blocks::{BlockIndex, common_blocks};
+use super::encoding::Encodings;
+use super::kernel::Kernel;
+use super::key::{Key, PartyPair};
+use super::order::BitOrder;
+use super::search::{CompareSpec, Stats, Stopped, compare_tiles};
+use super::sort::sort_keys;
+use super::tile::Tile;
+
+/// Rows per tile: two tiles of 1024-bit encodings are 8 MiB.
+const TILE_ROWS: u32 = 16 * 1024;
+/// Comparisons per batch of blocks.
+const BATCH: u64 = 1 << 24;
+
+/// How to run.
+#[derive(Clone, Copy)]
+pub struct Resources<'a> {
+    /// Which instructions.
+    pub kernel: Kernel,
+    /// How many threads; at least one is used.
+    pub threads: usize,
+    /// Asked often, from all threads; once it is true the search ends with [`Stopped`].
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Counts comparisons done, up to [`total_comparisons`].
+    pub progress: &'a AtomicU64,
+}
+
+enum Task {
+    Tiles { pair: PartyPair, a: usize, b: usize },
+    Blocks { pair: PartyPair, slices: Vec<BlockSlice> },
+}
+
+/// The comparisons that a linkage takes: all pairs of records of different parties, or the pairs of all
+/// common blocks.
+pub fn total_comparisons(parties: &[&Encodings], blocks: Option<&[&BlockIndex]>) -> u64 {
+    let of_pair = |PartyPair { party0, party1 }: PartyPair| {
+        let (p, q) = (usize::from(party0), usize::from(party1));
+        match blocks {
+            Some(blocks) => common_blocks(blocks[p], blocks[q]).iter().map(|block| block.comparisons).sum(),
+            None => parties[p].len() as u64 * parties[q].len() as u64,
+        }
+    };
+    PartyPair::all(parties.len()).map(of_pair).sum()
+}
+
+/// Finds all candidates of some parties, sorted. With `blocks`, one index per party, only pairs that share a
+/// block.
+///
+/// `K` must be wide enough for the spec's layout: `u64` where
+/// [`KeyLayout::fits_u64`](super::key::KeyLayout::fits_u64), else `u128`.
+pub fn find_candidates<K: Key>(
+    parties: &[&Encodings],
+    blocks: Option<&[&BlockIndex]>,
+    spec: &CompareSpec,
+    resources: Resources,
+) -> Result<(Vec<K>, Stats), Stopped> {
+    assert!(spec.layout.bits() <= K::BITS, "keys of {} bits do not fit {}", spec.layout.bits(), K::BITS);
+    assert!(usize::from(spec.layout.parties) == parties.len());
+    let order = BitOrder::from_samples(parties);
+    let tiles = match blocks {
+        None => prepare_tiles(parties, &order, resources),
+        Some(_) => Vec::new(),
+    };
+    let tasks = plan(parties, blocks, &tiles);
+    let next = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
+    let stop = || {
+        if (resources.stop)() {
+            stopped.store(true, Ordering::Relaxed);
+        }
+        stopped.load(Ordering::Relaxed)
+    };
+    let work = || -> Result<(Vec<K>, Stats), Stopped> {
+        let (mut found, mut stats) = (Vec::new(), Stats::default());
+        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let done = match task {
+                Task::Tiles { pair, a, b } => {
+                    let (a, b) = (&tiles[usize::from(pair.party0)][*a], &tiles[usize::from(pair.party1)][*b]);
+                    compare_tiles(a, b, *pair, spec, &mut found, &stop)?
+                }
+                Task::Blocks { pair, slices } => {
+                    let party = |number: u16| Blocked {
+                        encodings: parties[usize::from(number)],
+                        index: blocks.expect("only blocked linkages have such tasks")[usize::from(number)],
+                    };
+                    let (a, b) = (party(pair.party0), party(pair.party1));
+                    compare_blocks(resources.kernel, a, b, slices, *pair, spec, &order, &mut found, &stop)?
+                }
+            };
+            resources.progress.fetch_add(done.comparisons, Ordering::Relaxed);
+            stats += done;
+        }
+        if stop() { Err(Stopped) } else { Ok((found, stats)) }
+    };
+    let results = on_threads(resources.threads, work);
+    let (mut found, mut stats) = (Vec::new(), Stats::default());
+    for result in results {
+        let (keys, part) = result?;
+        stats += part;
+        if found.is_empty() { found = keys } else { found.extend(keys) }
+    }
+    sort_keys(&mut found, spec.layout.bits());
+    Ok((found, stats))
+}
+
+/// Runs `work` on so many threads, this one included.
+fn on_threads<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(&work)).collect();
+        let mut results = vec![work()];
+        results.extend(others.into_iter().map(|thread| thread.join().expect("a search thread panicked")));
+        results
+    })
+}
+
+/// All rows of each party as tiles. Rows are dealt out by popcount over the whole party, so that most pairs
+/// of far tiles are settled by their windows.
+fn prepare_tiles(parties: &[&Encodings], order: &BitOrder, resources: Resources) -> Vec<Vec<Tile>> {
+    let mut jobs = Vec::new();
+    for (party, encodings) in parties.iter().enumerate() {
+        let mut rows: Vec<u32> = (0..encodings.len() as u32).collect();
+        rows.sort_unstable_by_key(|&row| (encodings.popcount(row), row));
+        jobs.extend(rows.chunks(TILE_ROWS as usize).map(|rows| (party, rows.to_vec())));
+    }
+    let next = AtomicUsize::new(0);
+    let mut done: Vec<(usize, Tile)> = on_threads(resources.threads, || {
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some((party, rows)) = jobs.get(number) else { return done };
+            done.push((number, Tile::gather(resources.kernel, parties[*party], rows, order)));
+        }
+    })
+    .into_iter()
+    .flatten()
+    .collect();
+    done.sort_by_key(|&(number, _)| number);
+    let mut tiles: Vec<Vec<Tile>> = parties.iter().map(|_| Vec::new()).collect();
+    done.into_iter().for_each(|(number, tile)| tiles[jobs[number].0].push(tile));
+    tiles
+}
+
+fn plan(parties: &[&Encodings], blocks: Option<&[&BlockIndex]>, tiles: &[Vec<Tile>]) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for pair in PartyPair::all(parties.len()) {
+        let (p, q) = (usize::from(pair.party0), usize::from(pair.party1));
+        match blocks {
+            Some(blocks) => {
+                let common = common_blocks(blocks[p], blocks[q]);
+                let batches = plan_batches(blocks[p], blocks[q], &common, BATCH);
+                tasks.extend(batches.into_iter().map(|slices| Task::Blocks { pair, slices }));
+            }
+            None => {
+                let pairs = (0..tiles[p].len()).flat_map(|a| (0..tiles[q].len()).map(move |b| (a, b)));
+                tasks.extend(pairs.map(|(a, b)| Task::Tiles { pair, a, b }));
+            }
+        }
+    }
+    tasks
+}

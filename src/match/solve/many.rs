@@ -1,0 +1,197 @@
+//! Greedy grouping of three parties or more: groups merge along counted edges.
+//!
+//! Records are numbered through all parties. A group is known by the number of one of its records, its root;
+//! every record points to its root. An edge between two groups counts the candidates seen across them; it is
+//! found by the pair of roots in one hash table, and each root lists its neighbours, so that a merge can move
+//! its edges. The group with fewer neighbours is moved into the other.
+//!
+//! An edge between groups that share a party is never made, and dropped when a merge makes its ends share
+//! one.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::groups::Groups;
+
+/// Edges by (lower root, higher root).
+type Edges = HashMap<(u32, u32), u32, BuildHasherDefault<PairHasher>>;
+/// The other ends of the edges at each root that has any.
+type Neighbours = HashMap<u32, Vec<u32>, BuildHasherDefault<PairHasher>>;
+
+#[derive(Debug)]
+pub(super) struct ManyParties {
+    /// Number of the first record of each party, and one past the last record.
+    starts: Vec<u32>,
+    root: Vec<u32>,
+    /// Groups of two records or more: by root, the members and the set of their parties.
+    groups: HashMap<u32, Group, BuildHasherDefault<PairHasher>>,
+    edges: Edges,
+    neighbours: Neighbours,
+    peak_edges: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    members: Vec<u32>,
+    parties: u64,
+}
+
+impl ManyParties {
+    pub(super) fn new(rows_per_party: &[u32]) -> Self {
+        let mut starts = vec![0];
+        for &rows in rows_per_party {
+            starts.push(starts[starts.len() - 1] + rows);
+        }
+        let root = (0..starts[rows_per_party.len()]).collect();
+        Self {
+            starts,
+            root,
+            groups: HashMap::default(),
+            edges: Edges::default(),
+            neighbours: Neighbours::default(),
+            peak_edges: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, (party0, row0): (u16, u32), (party1, row1): (u16, u32)) {
+        let root0 = self.root[(self.starts[usize::from(party0)] + row0) as usize];
+        let root1 = self.root[(self.starts[usize::from(party1)] + row1) as usize];
+        let (size0, parties0) = self.size_and_parties(root0, party0);
+        let (size1, parties1) = self.size_and_parties(root1, party1);
+        if parties0 & parties1 != 0 {
+            return;
+        }
+        let pairs_across = size0 * size1;
+        if pairs_across == 1 {
+            return self.merge(root0, root1, party0, party1);
+        }
+        let seen = self.edges.entry(ends(root0, root1)).or_insert(0);
+        *seen += 1;
+        if *seen == pairs_across {
+            self.merge(root0, root1, party0, party1);
+        } else if *seen == 1 {
+            self.neighbours.entry(root0).or_default().push(root1);
+            self.neighbours.entry(root1).or_default().push(root0);
+            self.peak_edges = self.peak_edges.max(self.edges.len());
+        }
+    }
+
+    /// Number of records of a group and the set of their parties. A lone record is of `party`.
+    fn size_and_parties(&self, root: u32, party: u16) -> (u32, u64) {
+        match self.groups.get(&root) {
+            Some(group) => (group.members.len() as u32, group.parties),
+            None => (1, 1 << party),
+        }
+    }
+
+    fn merge(&mut self, root0: u32, root1: u32, party0: u16, party1: u16) {
+        self.edges.remove(&ends(root0, root1));
+        let degree = |root| self.neighbours.get(&root).map_or(0, Vec::len);
+        let (into, from) = if degree(root0) >= degree(root1) { (root0, root1) } else { (root1, root0) };
+
+        let mut take = |root, party: u16| {
+            self.groups.remove(&root).unwrap_or_else(|| Group { members: vec![root], parties: 1 << party })
+        };
+        let (mut merged, other) = (take(root0, party0), take(root1, party1));
+        merged.members.extend(other.members);
+        merged.parties |= other.parties;
+        for &member in &merged.members {
+            self.root[member as usize] = into;
+        }
+        let parties = merged.parties;
+        self.groups.insert(into, merged);
+        self.move_edges(from, into, parties);
+    }
+
+    /// Edges of `from` become edges of `into`, and of both only those to groups outside `parties` stay.
+    fn move_edges(&mut self, from: u32, into: u32, parties: u64) {
+        let mut kept = Vec::new();
+        for neighbour in self.neighbours.remove(&into).unwrap_or_default() {
+            if neighbour == from {
+                continue;
+            }
+            if self.parties_of(neighbour) & parties == 0 {
+                kept.push(neighbour);
+            } else {
+                self.edges.remove(&ends(into, neighbour));
+                self.unlist(neighbour, into);
+            }
+        }
+        for neighbour in self.neighbours.remove(&from).unwrap_or_default() {
+            if neighbour == into {
+                continue;
+            }
+            self.unlist(neighbour, from);
+            let seen = self.edges.remove(&ends(from, neighbour)).unwrap_or(0);
+            if self.parties_of(neighbour) & parties != 0 {
+                continue;
+            }
+            let total = self.edges.entry(ends(into, neighbour)).or_insert(0);
+            if *total == 0 {
+                kept.push(neighbour);
+                self.neighbours.entry(neighbour).or_default().push(into);
+            }
+            *total += seen;
+        }
+        if !kept.is_empty() {
+            self.neighbours.insert(into, kept);
+        }
+    }
+
+    /// Takes `gone` off the neighbours of `root`.
+    fn unlist(&mut self, root: u32, gone: u32) {
+        if let Some(list) = self.neighbours.get_mut(&root) {
+            list.retain(|&neighbour| neighbour != gone);
+            if list.is_empty() {
+                self.neighbours.remove(&root);
+            }
+        }
+    }
+
+    fn parties_of(&self, root: u32) -> u64 {
+        let party = self.starts.partition_point(|&start| start <= root) - 1;
+        self.groups.get(&root).map_or(1 << party, |group| group.parties)
+    }
+
+    pub(super) fn peak_edges(&self) -> usize {
+        self.peak_edges
+    }
+
+    pub(super) fn finish(self) -> Groups {
+        let mut groups: Vec<Vec<u32>> = self.groups.into_values().map(|group| group.members).collect();
+        // Record numbers ascend by party, then row.
+        groups.iter_mut().for_each(|members| members.sort_unstable());
+        groups.sort_unstable_by_key(|members| members[0]);
+        let starts = &self.starts;
+        let record = |&number: &u32| {
+            let party = starts.partition_point(|&start| start <= number) - 1;
+            (party as u16, number - starts[party])
+        };
+        Groups::from_sorted(groups.iter().map(|members| members.iter().map(record)))
+    }
+}
+
+/// The key of an edge.
+fn ends(root0: u32, root1: u32) -> (u32, u32) {
+    (root0.min(root1), root0.max(root1))
+}
+
+/// Fibonacci hashing of one or two record numbers: these are dense and not chosen by an adversary with a view
+/// of the table.
+#[derive(Default)]
+struct PairHasher(u64);
+
+impl Hasher for PairHasher {
+    fn finish(&self) -> u64 {
+        // The table takes its bucket from the low bits and its tag from the top ones: mix the high half down.
+        self.0 ^ self.0 >> 32
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u32(u32::from(byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0.rotate_left(29) ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}

@@ -1,0 +1,147 @@
+//! Tiles: rows prepared for comparing.
+//!
+//! A tile holds some of a party's rows sorted by popcount (so that a group of neighbours has nearly one
+//! popcount, and whole groups can be skipped), with their bits in the order that the comparison prefers,
+//! twice: row by row, and interleaved in groups of 128 rows as the kernel's filter wants to read them. A tile
+//! can be either side of a comparison, knows nothing of thresholds or of the other side, and is immutable:
+//! keep it for as many comparisons as wanted, in as many threads.
+
+use std::ops::Range;
+
+use super::encoding::{EncodingSize, Encodings, count_ones};
+use super::kernel::{GROUP, Kernel};
+use super::order::BitOrder;
+
+/// One aligned cache line of interleaved data.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line([u8; 64]);
+
+/// Rows prepared for comparing with one kernel.
+#[derive(Clone)]
+pub struct Tile {
+    kernel: Kernel,
+    size: EncodingSize,
+    /// Original row numbers, in the tile's order.
+    ids: Vec<u32>,
+    popcounts: Vec<u16>,
+    words: Vec<u64>,
+    /// By group, then element (so many bits of the encoding), then row within the group.
+    planes: Vec<Line>,
+    lines_per_group: usize,
+}
+
+impl Tile {
+    /// Prepares a range of rows. Panics when the range goes beyond the last row.
+    pub fn prepare(kernel: Kernel, encodings: &Encodings, rows: Range<u32>, order: &BitOrder) -> Self {
+        Self::from_ids(kernel, encodings, rows.collect(), order)
+    }
+
+    /// Prepares any rows. Panics when one does not exist.
+    pub fn gather(kernel: Kernel, encodings: &Encodings, rows: &[u32], order: &BitOrder) -> Self {
+        Self::from_ids(kernel, encodings, rows.to_vec(), order)
+    }
+
+    fn from_ids(kernel: Kernel, encodings: &Encodings, mut ids: Vec<u32>, order: &BitOrder) -> Self {
+        let size = encodings.size();
+        ids.sort_unstable_by_key(|&row| (encodings.popcount(row), row));
+        let popcounts = ids.iter().map(|&row| encodings.popcount(row) as u16).collect();
+        let mut words = Vec::with_capacity(ids.len() * size.words());
+        ids.iter().for_each(|&row| words.extend_from_slice(encodings.row(row)));
+        order.apply(&mut words, size.words());
+        let mut tile = Self { kernel, size, ids, popcounts, words, planes: Vec::new(), lines_per_group: 0 };
+        if let Some(bits) = kernel.plane_bits() {
+            tile.interleave(bits);
+        }
+        tile
+    }
+
+    /// Fills the planes: elements of 16 bits take two bytes each, smaller ones a byte. Rows that the last
+    /// group lacks are zeros.
+    fn interleave(&mut self, bits: usize) {
+        let words = self.size.words();
+        let (elements, bytes) = (self.size.bits() / bits, bits.div_ceil(8));
+        self.lines_per_group = elements * GROUP * bytes / 64;
+        self.planes = vec![Line([0; 64]); self.groups() * self.lines_per_group];
+        for (rows, lines) in
+            self.words.chunks(GROUP * words).zip(self.planes.chunks_exact_mut(self.lines_per_group))
+        {
+            for (element, lines) in lines.chunks_exact_mut(GROUP * bytes / 64).enumerate() {
+                let (word, shift) = (element * bits / 64, element * bits % 64);
+                let mut column = rows[word..].iter().step_by(words).map(|word| word >> shift);
+                let places = lines.iter_mut().flat_map(|line| line.0.chunks_exact_mut(bytes));
+                for (place, value) in places.zip(&mut column) {
+                    let masked = (value & ((1 << bits) - 1)) as u16;
+                    place.copy_from_slice(&masked.to_le_bytes()[..bytes]);
+                }
+            }
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The kernel that it is prepared for.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// The size of its encodings.
+    pub fn size(&self) -> EncodingSize {
+        self.size
+    }
+
+    /// Bytes of memory held: what a cache of tiles should count.
+    pub fn memory_bytes(&self) -> usize {
+        self.ids.capacity() * size_of::<u32>()
+            + self.popcounts.capacity() * size_of::<u16>()
+            + self.words.capacity() * size_of::<u64>()
+            + self.planes.capacity() * size_of::<Line>()
+    }
+
+    /// Number of groups, the last one perhaps not full.
+    pub(crate) fn groups(&self) -> usize {
+        self.len().div_ceil(GROUP)
+    }
+
+    /// Original row numbers, by place in the tile.
+    pub(crate) fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Ascending popcounts, by place in the tile.
+    pub(crate) fn popcounts(&self) -> &[u16] {
+        &self.popcounts
+    }
+
+    /// The words of the row at a place in the tile.
+    #[inline]
+    pub(crate) fn row(&self, place: usize) -> &[u64] {
+        let words = self.size.words();
+        &self.words[place * words..][..words]
+    }
+
+    /// The interleaved data of a group.
+    pub(crate) fn group_plane(&self, group: usize) -> &[Line] {
+        &self.planes[group * self.lines_per_group..][..self.lines_per_group]
+    }
+
+    /// Bits set after the first `prefix_bits` of each row, followed by zeros up to whole groups.
+    pub(crate) fn rests(&self, prefix_bits: usize) -> Vec<u16> {
+        let (whole, half) = (prefix_bits / 64, prefix_bits % 64);
+        let mut rests = Vec::with_capacity(self.groups() * GROUP);
+        rests.extend(self.words.chunks_exact(self.size.words()).map(|row| {
+            let cut = if half > 0 { (row[whole] >> half).count_ones() } else { 0 };
+            (cut + count_ones(&row[whole + usize::from(half > 0)..])) as u16
+        }));
+        rests.resize(self.groups() * GROUP, 0);
+        rests
+    }
+}

@@ -1,0 +1,46 @@
+//! Names of objects: `{project}/{what}-{lease}`.
+//!
+//! The lease keeps the attempts at one thing apart, so that a frozen worker that wakes up writes to a name that nobody reads;
+//! the project as a folder makes it easy to see what belongs together.
+
+use crate::domain::ProjectId;
+
+/// A new object's name. `what` is one of the words below with a number; `lease` is the writer's lease in hex.
+fn object(project: ProjectId, what: &str, lease: &str) -> String {
+    format!("{project}/{what}-{lease}")
+}
+
+/// A party's encoding file.
+pub fn encodings(project: ProjectId, party: u16, lease: &str) -> String {
+    object(project, &format!("encodings-{party}"), lease)
+}
+
+/// A party's block file.
+pub fn blocks(project: ProjectId, party: u16, lease: &str) -> String {
+    object(project, &format!("blocks-{party}"), lease)
+}
+
+/// The candidate file of a compare task.
+pub fn candidates(project: ProjectId, part: u32, lease: &str) -> String {
+    object(project, &format!("candidates-{part}"), lease)
+}
+
+/// A result document; `which` tells several of one run apart.
+pub fn result(project: ProjectId, which: &str, lease: &str) -> String {
+    object(project, &format!("result-{which}"), lease)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_projects_parties_and_attempts_apart() {
+        let project = ProjectId::from_random([7; 24]);
+        let a = encodings(project, 0, "aa");
+        assert_eq!(a, format!("{project}/encodings-0-aa"));
+        assert_ne!(a, encodings(project, 1, "aa"));
+        assert_ne!(a, encodings(project, 0, "bb"));
+        assert_ne!(a, blocks(project, 0, "aa"));
+    }
+}

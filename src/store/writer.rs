@@ -1,0 +1,94 @@
+//! Writing an object as a stream: small ones in one put, large ones in parts, with memory for one part.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use object_store::path::Path as ObjectPath;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
+
+use super::StoreResult;
+
+/// Bytes per part. S3 wants at least 5 MiB and at most 10 000 parts: this allows 80 GB.
+const PART: usize = 8 << 20;
+
+/// An object being written. Nothing is visible before [`Writer::finish`].
+pub struct Writer {
+    store: Arc<dyn ObjectStore>,
+    path: ObjectPath,
+    buffer: BytesMut,
+    parts: Option<Box<dyn MultipartUpload>>,
+    written: u64,
+}
+
+impl Writer {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, path: ObjectPath) -> Self {
+        Self { store, path, buffer: BytesMut::new(), parts: None, written: 0 }
+    }
+
+    /// Bytes taken so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Takes bytes; writes whenever a part is full.
+    ///
+    /// # Errors
+    /// The store is out of reach or full. The writer must then be aborted.
+    pub async fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
+        self.written += bytes.len() as u64;
+        let mut rest = bytes;
+        while self.buffer.len() + rest.len() >= PART {
+            let (now, later) = rest.split_at(PART - self.buffer.len());
+            self.buffer.extend_from_slice(now);
+            rest = later;
+            let part = self.buffer.split().freeze();
+            self.put_part(part).await?;
+        }
+        self.buffer.extend_from_slice(rest);
+        Ok(())
+    }
+
+    /// Makes the object visible.
+    ///
+    /// # Errors
+    /// The store is out of reach or full; nothing is left behind then.
+    pub async fn finish(mut self) -> StoreResult<()> {
+        let last = std::mem::take(&mut self.buffer).freeze();
+        if self.parts.is_none() {
+            self.store.put(&self.path, last.into()).await?;
+            return Ok(());
+        }
+        if !last.is_empty()
+            && let Err(error) = self.put_part(last).await
+        {
+            self.abort().await;
+            return Err(error);
+        }
+        if let Some(parts) = &mut self.parts
+            && let Err(error) = parts.complete().await
+        {
+            self.abort().await;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Gives up; parts already written are removed.
+    pub async fn abort(mut self) {
+        if let Some(mut parts) = self.parts.take()
+            && let Err(error) = parts.abort().await
+        {
+            tracing::warn!(object = %self.path, %error, "parts of an aborted object could not be removed");
+        }
+    }
+
+    async fn put_part(&mut self, part: Bytes) -> StoreResult<()> {
+        if self.parts.is_none() {
+            self.parts = Some(self.store.put_multipart(&self.path).await?);
+        }
+        if let Some(parts) = &mut self.parts {
+            parts.put_part(part.into()).await?;
+        }
+        Ok(())
+    }
+}
