@@ -11,10 +11,14 @@
 
 #![deny(unsafe_code)]
 
+pub mod api;
 pub mod cache;
+pub mod cli;
+pub mod codec;
 pub mod config;
 pub mod db;
 pub mod domain;
+pub mod jobs;
 pub mod store;
 
 #[path = "match/mod.rs"]

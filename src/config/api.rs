@@ -28,6 +28,14 @@ pub struct ApiArgs {
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "ADDR,…", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpAddr>,
 
+    /// Token that creating a project takes; without one anybody may
+    #[arg(long, env = "PROJECT_CREATION_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub project_creation_token: Option<String>,
+
+    /// Token that listing the projects takes; without one anybody may
+    #[arg(long, env = "PROJECT_LIST_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub project_list_token: Option<String>,
+
     /// Origins that browsers may call from
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', default_value = "*")]
     pub cors_origins: Vec<String>,

@@ -112,17 +112,16 @@ pub enum Part {
         /// Rows of the second party.
         rows1: (u32, u32),
     },
-    /// Pairs within a range of the blocks that two parties share, in digest order.
+    /// Pairs that share a block: one batch of the blocks that two parties have in common.
     Blocks {
         /// Index of the first party.
         party0: u16,
         /// Index of the second party, greater than `party0`.
         party1: u16,
-        /// Positions in the list of common blocks.
-        blocks: (u64, u64),
-        /// Rows of the first party's side of the one block in range, where a large block is cut up.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        slice0: Option<(u32, u32)>,
+        /// Comparisons per batch that the common blocks were cut by.
+        target: u64,
+        /// Position of the batch in that cut.
+        batch: u32,
     },
 }
 

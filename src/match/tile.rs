@@ -42,6 +42,18 @@ impl Tile {
         Self::from_ids(kernel, encodings, rows.to_vec(), order)
     }
 
+    /// Moves the row numbers up by `first_row`: for encodings that are a cut-out of their party's rows.
+    ///
+    /// # Panics
+    /// If a row number would pass 2^32 - 1.
+    #[must_use]
+    pub fn starting_at(mut self, first_row: u32) -> Self {
+        for id in &mut self.ids {
+            *id = id.checked_add(first_row).expect("row numbers fit 32 bits");
+        }
+        self
+    }
+
     fn from_ids(kernel: Kernel, encodings: &Encodings, mut ids: Vec<u32>, order: &BitOrder) -> Self {
         let size = encodings.size();
         ids.sort_unstable_by_key(|&row| (encodings.popcount(row), row));

@@ -57,6 +57,8 @@ pub type StoreResult<T> = Result<T, StoreError>;
 #[derive(Debug, Clone)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
+    /// The directory, if objects are files.
+    directory: Option<Arc<Path>>,
 }
 
 impl Store {
@@ -68,12 +70,12 @@ impl Store {
         let failed = |source| StoreError::Directory { path: path.display().to_string(), source };
         std::fs::create_dir_all(path).map_err(failed)?;
         let files = LocalFileSystem::new_with_prefix(path)?.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self { inner: Arc::new(files) })
+        Ok(Self { inner: Arc::new(files), directory: Some(path.into()) })
     }
 
     /// Objects in memory, for tests.
     pub fn memory() -> Self {
-        Self { inner: Arc::new(object_store::memory::InMemory::new()) }
+        Self { inner: Arc::new(object_store::memory::InMemory::new()), directory: None }
     }
 
     /// Opens an object for writing; it replaces one of the same name when it is finished.
@@ -127,11 +129,15 @@ impl Store {
         Ok((size, found.into_stream().map_err(StoreError::from).boxed()))
     }
 
-    /// Deletes an object; one that isn't there counts as deleted.
+    /// Deletes an object, and what a killed process may have left of an attempt to write it; one that isn't there counts as
+    /// deleted.
     ///
     /// # Errors
     /// The store is out of reach.
     pub async fn delete(&self, name: &str) -> StoreResult<()> {
+        if let Some(directory) = &self.directory {
+            remove_staged(&directory.join(name)).await;
+        }
         match self.inner.delete(&ObjectPath::from(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -148,6 +154,20 @@ impl Store {
             })
             .map_err(StoreError::from)
             .boxed()
+    }
+}
+
+/// Removes the files `{object}#{n}` in which an object was being written when its process was killed. They are invisible to
+/// the store's listing. Failures are left to the next sweep.
+async fn remove_staged(object: &Path) {
+    let (Some(folder), Some(file)) = (object.parent(), object.file_name().and_then(|name| name.to_str())) else { return };
+    let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        if entry.file_name().to_str().and_then(|name| name.strip_prefix(file)).is_some_and(|rest| rest.starts_with('#'))
+            && let Err(error) = tokio::fs::remove_file(entry.path()).await
+        {
+            tracing::warn!(file = %entry.path().display(), %error, "a leftover of a killed process could not be removed");
+        }
     }
 }
 

@@ -51,3 +51,19 @@ async fn a_directory_stores_objects() {
 async fn memory_stores_objects() {
     suite(Store::memory()).await;
 }
+
+#[tokio::test]
+async fn deleting_an_object_removes_what_a_killed_writer_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::directory(folder.path()).unwrap();
+    let mut writer = store.writer("p/cut");
+    writer.write(&vec![1; 9 << 20]).await.unwrap();
+    // A killed process runs no destructor.
+    std::mem::forget(writer);
+    store.put("p/cute", Bytes::from_static(b"another object")).await.unwrap();
+    let files = || std::fs::read_dir(folder.path().join("p")).unwrap().count();
+    assert_eq!(files(), 2);
+    store.delete("p/cut").await.unwrap();
+    assert_eq!(files(), 1);
+    assert_eq!(store.size("p/cute").await.unwrap(), 14);
+}

@@ -50,6 +50,8 @@ pub(super) fn complete(tx: &Connection, task: TaskId, lease: Lease, outcome: &Ou
         }
         _ => return Err(DbError::Corrupt("an outcome that doesn't fit its task".into())),
     }
+    // Whatever else the task wrote was for itself.
+    transitions::doom_objects_of(tx, &lease.0)?;
     Ok(Held::Yes)
 }
 

@@ -1,0 +1,9 @@
+//! What happens to every request on its way in and out, from the outside in: the path is tidied ([`paths`]); the request gets an
+//! identifier and its line in the log ([`request_log`]); the answer gets its protective headers ([`protection`]) and what browsers
+//! of other origins need ([`cors`]); and too eager clients are held back ([`rate_limit`]).
+
+pub mod cors;
+pub mod paths;
+pub mod protection;
+pub mod rate_limit;
+pub mod request_log;

@@ -1,0 +1,100 @@
+//! One line in the log for each request, and the identifier that ties it to other lines and to the answer.
+//!
+//! The line holds the route's template, never the path: paths hold identifiers. No header but the request's identifier is
+//! looked at, so that no token gets here.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tracing::Instrument;
+
+use crate::api::problem::ApiError;
+use crate::api::state::ApiState;
+use crate::domain::{Token, random_bytes};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest request identifier that is taken over from a client.
+const LONGEST_ID: usize = 64;
+
+/// Logs the request, and turns a panic of its handler into an answer.
+pub async fn log(State(state): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
+    let id = given_id(request.headers()).unwrap_or_else(|| hex::encode(random_bytes::<8>(&*state.random)));
+    let span = tracing::info_span!("request", id);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let line = Line { method: request.method().clone(), route, id: id.clone(), started: Instant::now(), answered: false };
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let mut response = answer.unwrap_or_else(|_| {
+        span.in_scope(|| ApiError::Internal("a handler panicked".to_owned()).into_response())
+    });
+    line.answered(response.status().as_u16());
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The client's own identifier for the request, if it is fit for a log. A token that strays into it is not.
+fn given_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let fit = (1..=LONGEST_ID).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        && id.to_ascii_lowercase().parse::<Token>().is_err();
+    fit.then(|| id.to_owned())
+}
+
+/// The line of a request; a request whose client hangs up before the answer has one too.
+struct Line {
+    method: Method,
+    route: Option<MatchedPath>,
+    id: String,
+    started: Instant,
+    answered: bool,
+}
+
+impl Line {
+    fn answered(mut self, status: u16) {
+        self.answered = true;
+        self.write(Some(status));
+    }
+
+    fn write(&self, status: Option<u16>) {
+        let Self { method, id, .. } = self;
+        let route = self.route.as_ref().map_or("(none)", MatchedPath::as_str);
+        let ms = self.started.elapsed().as_secs_f64() * 1e3;
+        match status {
+            Some(status) => tracing::info!(%method, route, status, ms, id, "request"),
+            None => tracing::info!(%method, route, ms, id, "request abandoned by its client"),
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.write(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_harmless_identifiers_are_taken_over() {
+        let given = |value: &str| given_id(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(value).unwrap())]));
+        assert_eq!(given("a-1_B.c:2").as_deref(), Some("a-1_B.c:2"));
+        let token = "0123456789abcdef".repeat(3);
+        for bad in ["", "with space", "line\tbreak", &"x".repeat(65), &token, &token.to_uppercase()] {
+            assert_eq!(given(bad), None, "{bad}");
+        }
+        assert_eq!(given_id(&HeaderMap::new()), None);
+    }
+}

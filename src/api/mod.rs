@@ -1,0 +1,27 @@
+//! The REST API.
+//!
+//! - [`state`]: what every handler shares. [`routes`]: one table of all routes. [`server`]: connections.
+//! - [`projects`], [`uploads`], [`runs`], [`status`], [`version`], [`health`], [`openapi`]: the handlers, a file each.
+//! - [`auth`], [`body`], [`json`], [`problem`]: what handlers are made of: rights, request bodies, errors.
+//! - [`layers`]: what happens to every request on its way in and out.
+
+mod auth;
+mod body;
+mod health;
+mod json;
+mod layers;
+mod openapi;
+mod problem;
+mod projects;
+mod routes;
+mod runs;
+mod server;
+mod state;
+mod status;
+mod uploads;
+mod version;
+
+pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;
+pub use routes::{ROUTES, Route, router};
+pub use server::{PeerAddress, serve};
+pub use state::ApiState;

@@ -1,0 +1,203 @@
+//! Errors as RFC 9457 problem documents.
+//!
+//! Every way in which a request can fail is a variant of [`ApiError`], and one exhaustive match turns it into status, title and
+//! detail. What fails inside the service is logged once, here, and shown without its particulars.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use thiserror::Error;
+
+use crate::db::DbError;
+use crate::store::StoreError;
+
+/// Media type of problem documents.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The one detail for whatever might tell a stranger what exists.
+pub const NO_ACCESS: &str = "Invalid access token or project doesn't exist";
+
+/// Why a request failed.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The request is malformed; the text says what is wrong and what would be right.
+    #[error("{0}")]
+    BadRequest(String),
+    /// A header that must be there is missing.
+    #[error("the request header {0} is required")]
+    MissingHeader(&'static str),
+    /// No right to it, or no such thing: nobody can tell which.
+    #[error("{NO_ACCESS}")]
+    NoAccess,
+    /// The caller has the right, but not to this; the text says why.
+    #[error("{0}")]
+    Forbidden(String),
+    /// No such route.
+    #[error("there is nothing at this path; the API is described by /api/v1/openapi.json")]
+    NoSuchPath,
+    /// A result that isn't there yet.
+    #[error("{0}")]
+    NotReady(String),
+    /// The path knows other methods.
+    #[error("this path doesn't support the method; the Allow header lists those that it does")]
+    MethodNotAllowed,
+    /// The client sent nothing for too long.
+    #[error("no data came for {} seconds; send the request again", .0.as_secs())]
+    Idle(Duration),
+    /// The state of the project forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The body is too large.
+    #[error("the request body is larger than {limit} bytes, which is the most that is accepted here")]
+    TooLarge {
+        /// Most bytes, after decompression.
+        limit: u64,
+    },
+    /// A content coding that isn't understood.
+    #[error("Content-Encoding {0:?} isn't supported; send the body as it is, or gzip it")]
+    ContentEncoding(String),
+    /// Too many requests from this client.
+    #[error("too many requests; try again after the time that the Retry-After header tells")]
+    RateLimited(Duration),
+    /// A feature that is switched off.
+    #[error("{0}")]
+    FeatureDisabled(&'static str),
+    /// The run failed, so that there is no result.
+    #[error("the run failed: {0}")]
+    RunFailed(String),
+    /// The client is gone, or its connection broke.
+    #[error("the request body broke off")]
+    Disconnected,
+    /// The metadata store failed.
+    #[error("metadata store")]
+    Db(#[from] DbError),
+    /// The object store failed.
+    #[error("object store")]
+    Store(#[from] StoreError),
+    /// Something else inside failed.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// What a client is told.
+struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    /// A malformed request.
+    pub fn bad(detail: impl Into<String>) -> Self {
+        Self::BadRequest(detail.into())
+    }
+
+    /// The same failure for a request that reports on the service itself: never a mere invitation to try again.
+    pub fn as_outage(self) -> Self {
+        match self {
+            Self::Db(DbError::Unavailable(source)) => Self::Internal(format!("metadata store out of reach: {source}")),
+            other => other,
+        }
+    }
+
+    fn problem(&self) -> Problem {
+        let told = |status, title| Problem { status, title, detail: self.to_string(), retry_after: None };
+        let hidden = |status: StatusCode, detail: &str, retry_after| {
+            let title = status.canonical_reason().unwrap_or("Error");
+            Problem { status, title, detail: detail.to_owned(), retry_after }
+        };
+        match self {
+            Self::BadRequest(_) | Self::MissingHeader(_) | Self::Disconnected => {
+                told(StatusCode::BAD_REQUEST, "Bad Request")
+            }
+            Self::NoAccess | Self::Forbidden(_) => told(StatusCode::FORBIDDEN, "Forbidden"),
+            Self::NoSuchPath => told(StatusCode::NOT_FOUND, "Not Found"),
+            Self::NotReady(_) => told(StatusCode::NOT_FOUND, "Result Not Ready"),
+            Self::MethodNotAllowed => told(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
+            Self::Idle(_) => told(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+            Self::Conflict(_) => told(StatusCode::CONFLICT, "Conflict"),
+            Self::TooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large"),
+            Self::ContentEncoding(_) => told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Content Encoding"),
+            Self::RateLimited(wait) => {
+                Problem { retry_after: Some(*wait), ..told(StatusCode::SERVICE_UNAVAILABLE, "Too Many Requests") }
+            }
+            Self::FeatureDisabled(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "Feature Disabled"),
+            Self::RunFailed(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "Run Failed"),
+            Self::Db(error) if error.is_transient() => hidden(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the metadata store is out of reach; try again",
+                Some(Duration::from_secs(1)),
+            ),
+            Self::Db(_) | Self::Store(_) | Self::Internal(_) => hidden(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "something failed inside the service; its log says what, under this answer's X-Request-Id",
+                None,
+            ),
+        }
+    }
+
+    /// Logs what an operator must see; everything else is the client's own affair.
+    fn log(&self) {
+        match self {
+            Self::Db(error) => tracing::error!(error = error as &dyn std::error::Error, "the metadata store failed"),
+            Self::Store(error) => tracing::error!(error = error as &dyn std::error::Error, "the object store failed"),
+            Self::Internal(error) => tracing::error!(error, "a request failed"),
+            _ => {}
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let Problem { status, title, detail, retry_after } = self.problem();
+        let document = serde_json::json!({
+            "type": "about:blank",
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
+        });
+        let mut response = (status, document.to_string()).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(wait) = retry_after {
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_times_are_whole_seconds_and_never_none() {
+        for (wait, seconds) in [(0.001, "1"), (1.0, "1"), (1.001, "2"), (59.5, "60")] {
+            let response = ApiError::RateLimited(Duration::from_secs_f64(wait)).into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds);
+        }
+    }
+
+    #[test]
+    fn what_failed_inside_stays_inside() {
+        let secret = "/var/lib/secret";
+        let unavailable = || DbError::Unavailable(secret.into());
+        for error in [
+            ApiError::Internal(secret.to_owned()),
+            ApiError::Db(DbError::Corrupt(secret.to_owned())),
+            ApiError::Db(unavailable()),
+            ApiError::Db(unavailable()).as_outage(),
+            ApiError::Store(StoreError::NotFound(secret.to_owned())),
+        ] {
+            let problem = error.problem();
+            assert!(problem.status.is_server_error(), "{error:?}");
+            assert!(!problem.detail.contains(secret) && !problem.detail.is_empty(), "{}", problem.detail);
+        }
+        assert_eq!(ApiError::Db(unavailable()).problem().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ApiError::Db(unavailable()).as_outage().problem().status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

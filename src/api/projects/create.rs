@@ -1,0 +1,61 @@
+//! `POST /projects`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use crate::api::auth;
+use crate::api::json::Members;
+use crate::api::problem::ApiError;
+use crate::api::state::ApiState;
+use crate::domain::{NewProject, ProjectError, ProjectId, ResultType, Token, TokenDigest, random_bytes};
+
+/// Parties of a project that doesn't say how many it has.
+const DEFAULT_PARTIES: i64 = 2;
+
+/// A new project with its tokens, which are shown this once.
+#[derive(Serialize)]
+pub struct Created {
+    project_id: ProjectId,
+    update_tokens: Vec<String>,
+    result_token: String,
+}
+
+/// Creates a project.
+///
+/// # Errors
+/// 400 for a description that makes no sense; 400 or 403 if the operator wants a token for this.
+pub async fn post(
+    State(state): State<Arc<ApiState>>,
+    request: Request,
+) -> Result<(StatusCode, Json<Created>), ApiError> {
+    auth::operator(state.settings.project_creation_token.as_deref(), request.headers())?;
+    let project = described(&Members::read(&state, request).await?)?;
+    let id = ProjectId::from_random(random_bytes(&*state.random));
+    let update_tokens: Vec<Token> = (0..project.parties).map(|_| state.token()).collect();
+    let result_token = state.token();
+    let digests: Vec<TokenDigest> = update_tokens.iter().map(Token::digest).collect();
+    state.db.create_project(id, &project, &digests, result_token.digest()).await?;
+    state.status.clear();
+    let update_tokens = update_tokens.iter().map(Token::reveal).collect();
+    Ok((StatusCode::CREATED, Json(Created { project_id: id, update_tokens, result_token: result_token.reveal() })))
+}
+
+/// The project that the members describe.
+fn described(members: &Members) -> Result<NewProject, ApiError> {
+    let nonsense = |error: ProjectError| ApiError::bad(error.to_string());
+    let schema = members.required_object("schema")?;
+    let result_type: ResultType = members.required_text("result_type")?.parse().map_err(nonsense)?;
+    let parties = members.integer("number_parties")?.unwrap_or(DEFAULT_PARTIES);
+    Ok(NewProject {
+        schema,
+        result_type,
+        parties: NewProject::check_parties(parties, result_type).map_err(nonsense)?,
+        name: members.text("name")?,
+        notes: members.text("notes")?,
+        uses_blocking: members.flag("uses_blocking")?,
+    })
+}

@@ -1,0 +1,141 @@
+//! The connection loop: accepts connections, speaks HTTP/1 and HTTP/2 on them, and ends them in good order.
+//!
+//! It is our own on hyper because `axum::serve` sets no timers: a client that sends a header byte by byte would hold its
+//! connection for ever. Limits here are on what a connection may cost; what a request may do is the handlers' affair.
+
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use super::routes::router;
+use super::state::ApiState;
+use stream::GuardedStream;
+
+/// Time for a request's header to arrive, counted from the moment the connection waits for one.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a silent HTTP/2 peer is asked whether it is still there, and how long it has to answer.
+const PING: Duration = Duration::from_secs(20);
+
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 128;
+
+/// Pause after a failure to accept: most likely file descriptors have run out, and some must be closed first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time for broken uploads to be given back at the very end.
+const CLEANUP: Duration = Duration::from_secs(2);
+
+/// The address at the other end of a request's connection; each request carries it as an extension.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// Serves the API until `shutdown` is ready. Then no connection is accepted any more, idle ones are closed, and running
+/// requests have the settings' grace period to finish before they are cut.
+pub async fn serve(listener: TcpListener, state: Arc<ApiState>, shutdown: impl Future<Output = ()>) {
+    let server = Server {
+        router: router(state.clone()),
+        builder: builder(),
+        graceful: GracefulShutdown::new(),
+        slots: Arc::new(Semaphore::new(state.settings.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
+    };
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            (slot, accepted) = server.accept(&listener) => match accepted {
+                Ok((stream, peer)) => server.start(&mut connections, slot, stream, PeerAddress(peer)),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let grace = Duration::from_secs(state.settings.shutdown_grace_seconds);
+    if tokio::time::timeout(grace, server.graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections outlast the grace period and are cut");
+    }
+    connections.shutdown().await;
+    state.cleanups.wait(CLEANUP).await;
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_concurrent_streams(STREAMS);
+    builder
+}
+
+struct Server {
+    router: Router,
+    builder: auto::Builder<TokioExecutor>,
+    graceful: GracefulShutdown,
+    /// One permit for each connection that may be open.
+    slots: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Waits for a free slot, and then for a connection: more clients than slots wait in the system's queue.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> (Option<OwnedSemaphorePermit>, io::Result<(TcpStream, SocketAddr)>) {
+        let slot = self.slots.clone().acquire_owned().await.ok();
+        (slot, listener.accept().await)
+    }
+
+    fn start(
+        &self,
+        connections: &mut JoinSet<()>,
+        slot: Option<OwnedSemaphorePermit>,
+        stream: TcpStream,
+        peer: PeerAddress,
+    ) {
+        // Answers are small and written whole: waiting for more to send would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "TCP_NODELAY could not be set");
+        }
+        let router = self.router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            router.clone().oneshot(request)
+        });
+        let stream = TokioIo::new(GuardedStream::new(stream, HEADER_TIMEOUT));
+        let connection = self.builder.serve_connection(stream, service).into_owned();
+        let connection = self.graceful.watch(connection);
+        connections.spawn(async move {
+            let _slot = slot;
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "a connection broke");
+            }
+        });
+    }
+}

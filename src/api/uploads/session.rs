@@ -1,0 +1,236 @@
+//! One upload: the right to it, and the objects it writes.
+//!
+//! The right is a lease that is renewed for as long as data flow. However an upload ends other than well (a bad body, a store
+//! that fails, a client that hangs up so that its handler is dropped) the objects are aborted and the right is given back,
+//! so that the token stays usable.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::api::problem::ApiError;
+use crate::api::state::ApiState;
+use crate::db::uploads::{BeginUpload, FinishUpload, Verdict};
+use crate::db::{Db, Lease};
+use crate::domain::ProjectId;
+use crate::store::{Writer, name};
+
+/// Longest time between two renewals of the lease.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// The object that something is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Object {
+    /// The encoding file.
+    Encodings,
+    /// The block file.
+    Blocks,
+}
+
+/// An upload under way.
+pub struct Session {
+    state: Arc<ApiState>,
+    right: Right,
+    writers: [Option<Writer>; 2],
+    /// Whether the right is still to be given back.
+    open: bool,
+}
+
+/// The right to upload for one party.
+#[derive(Clone)]
+struct Right {
+    db: Arc<dyn Db>,
+    project: ProjectId,
+    party: u16,
+    lease: Lease,
+    ttl: Duration,
+    renew_every: Duration,
+    renewed: Instant,
+}
+
+impl Session {
+    /// Takes the right to upload.
+    ///
+    /// # Errors
+    /// 403 if the party has uploaded, or is about to; or if the project is gone.
+    pub async fn begin(state: &Arc<ApiState>, project: ProjectId, party: u16) -> Result<Self, ApiError> {
+        let idle = state.settings.upload_idle();
+        let renew_every = RENEW_EVERY.min(idle / 4);
+        let right = Right {
+            db: state.db.clone(),
+            project,
+            party,
+            lease: state.lease(),
+            // The lease must outlast the longest pause that the body is allowed.
+            ttl: idle + renew_every,
+            renew_every,
+            renewed: Instant::now(),
+        };
+        let (db, lease, ttl) = (state.db.clone(), right.lease, right.ttl);
+        // Made before the right is asked for: should the client hang up in between, the right is given back all the same.
+        let mut session = Self { state: state.clone(), right, writers: [None, None], open: true };
+        let answer = db.begin_upload(project, party, lease, ttl).await?;
+        session.open = answer == BeginUpload::Granted;
+        match answer {
+            BeginUpload::Granted => Ok(session),
+            BeginUpload::InProgress => Err(ApiError::Forbidden(
+                "another upload with this token is under way; it must fail or fall silent before a new one may start".into(),
+            )),
+            BeginUpload::AlreadyUploaded => {
+                Err(ApiError::Forbidden("this token has been used: an upload with it was accepted before".into()))
+            }
+            BeginUpload::Gone => Err(ApiError::NoAccess),
+        }
+    }
+
+    /// The name of an object of this upload.
+    pub fn name(&self, object: Object) -> String {
+        let Right { project, party, lease, .. } = self.right;
+        match object {
+            Object::Encodings => name::encodings(project, party, &lease.hex()),
+            Object::Blocks => name::blocks(project, party, &lease.hex()),
+        }
+    }
+
+    /// Keeps the right alive; to be called whenever data came.
+    ///
+    /// # Errors
+    /// 403 if the right was lost.
+    pub async fn keep(&mut self) -> Result<(), ApiError> {
+        match self.right.renewed.elapsed() >= self.right.renew_every {
+            true => self.right.renew().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Appends to an object. It is registered before its first byte is written, so that it is never orphaned.
+    ///
+    /// # Errors
+    /// A store failed, or the right was lost.
+    pub async fn write(&mut self, object: Object, bytes: &[u8]) -> Result<(), ApiError> {
+        let writer = match &mut self.writers[object as usize] {
+            Some(writer) => writer,
+            None => {
+                let name = self.name(object);
+                let Right { project, lease, ttl, .. } = self.right;
+                self.state.db.register_object(&name, project, lease, ttl).await?;
+                self.writers[object as usize].insert(self.state.store.writer(&name))
+            }
+        };
+        Ok(self.right.during(writer.write(bytes)).await??)
+    }
+
+    /// Waits for something while the right is kept alive.
+    ///
+    /// # Errors
+    /// 403 if the right was lost.
+    pub async fn while_waiting<T>(&mut self, work: impl Future<Output = T>) -> Result<T, ApiError> {
+        self.right.during(work).await
+    }
+
+    /// Makes an object visible.
+    ///
+    /// # Errors
+    /// A store failed, or the right was lost.
+    pub async fn close(&mut self, object: Object) -> Result<(), ApiError> {
+        match self.writers[object as usize].take() {
+            Some(writer) => Ok(self.right.during(writer.finish()).await??),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the upload: with its verdict, or with the failure that became of it. Returns the receipt token.
+    ///
+    /// # Errors
+    /// The failure; 400 if the project has agreed on another size meanwhile; 403 if the right was lost.
+    pub async fn conclude(mut self, received: Result<Verdict, ApiError>) -> Result<String, ApiError> {
+        let concluded = match received {
+            Ok(verdict) => self.finish(&verdict).await,
+            Err(error) => Err(error),
+        };
+        // Waited for, so that the token can be used again as soon as the client has its answer.
+        self.give_back().await;
+        concluded
+    }
+
+    async fn finish(&mut self, verdict: &Verdict) -> Result<String, ApiError> {
+        let Right { project, party, lease, .. } = self.right;
+        let receipt = self.state.token();
+        match self.state.db.finish_upload(project, party, lease, receipt.digest(), verdict).await? {
+            FinishUpload::Accepted { queued_runs } => {
+                self.open = false;
+                if queued_runs > 0 {
+                    self.state.wake.ring();
+                }
+                Ok(receipt.reveal())
+            }
+            FinishUpload::WrongSize { wanted } => Err(ApiError::bad(format!(
+                "this project's encodings have {wanted} bytes: Hash-Size must be {wanted}"
+            ))),
+            FinishUpload::LeaseLost => Err(lost()),
+        }
+    }
+
+    async fn give_back(&mut self) {
+        let aborted = self.writers.iter_mut().filter_map(Option::take).collect();
+        if self.open {
+            self.right.give_back(aborted).await;
+            self.open = false;
+        } else {
+            abort(aborted).await;
+        }
+    }
+}
+
+impl Drop for Session {
+    /// Reached with an open right only if the handler was dropped in mid-upload, because its client hung up.
+    fn drop(&mut self) {
+        if self.open {
+            let (right, writers) = (self.right.clone(), self.writers.iter_mut().filter_map(Option::take).collect());
+            self.state.cleanups.spawn(async move { right.give_back(writers).await });
+        }
+    }
+}
+
+impl Right {
+    /// Does some work while the lease is renewed.
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, ApiError> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = sleep_until(self.renewed + self.renew_every) => self.renew().await?,
+            }
+        }
+    }
+
+    async fn renew(&mut self) -> Result<(), ApiError> {
+        self.renewed = Instant::now();
+        match self.db.renew_upload(self.project, self.party, self.lease, self.ttl).await? {
+            true => Ok(()),
+            false => Err(lost()),
+        }
+    }
+
+    /// Aborts what was being written and gives the right back.
+    async fn give_back(&self, writers: Vec<Writer>) {
+        abort(writers).await;
+        if let Err(error) = self.db.abandon_upload(self.project, self.party, self.lease).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "a broken upload could not be given back; its lease will run out");
+        }
+    }
+}
+
+async fn abort(writers: Vec<Writer>) {
+    for writer in writers {
+        writer.abort().await;
+    }
+}
+
+fn lost() -> ApiError {
+    ApiError::Forbidden("this upload has lost its right: the project is gone, or another upload took its place".into())
+}

@@ -1,0 +1,229 @@
+//! The embedded service: metadata in SQLite and objects in a directory, all of it below one data directory.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::boot::turned_true;
+use super::selftest::Embedded;
+use crate::api::{self, ApiState};
+use crate::cache::WakeUps;
+use crate::config::system::{OsRandom, SystemClock};
+use crate::config::{ApiArgs, DataArgs, JobArgs};
+use crate::db::schema::Schema;
+use crate::db::sqlite::SqliteDb;
+use crate::domain::{Clock, Queue, Random, random_bytes};
+use crate::jobs::{Housekeeper, JobContext, JobSettings, Runner};
+use crate::store::Store;
+
+/// Name under which `serve` holds tasks. There is one per data directory, so that its next start knows which leases are dead.
+const SERVER: &str = "serve";
+
+/// An open data directory.
+pub(super) struct DataDir {
+    pub(super) db: SqliteDb,
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    permutation_key: [u8; 32],
+}
+
+impl DataDir {
+    /// Opens a data directory, which is made if it is missing. The schema is left as it is.
+    pub(super) fn open(args: &DataArgs) -> Result<Self> {
+        let failed = || format!("the data directory {} can't be used (--data-dir names another)", args.data_dir.display());
+        std::fs::create_dir_all(&args.data_dir).with_context(failed)?;
+        std::fs::create_dir_all(args.scratch()).with_context(failed)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        Ok(Self {
+            db: SqliteDb::open(&args.database(), clock.clone()).with_context(failed)?,
+            store: Store::directory(&args.objects()).with_context(failed)?,
+            permutation_key: secret(&args.data_dir.join("permutation.key"), &*random).with_context(failed)?,
+            clock,
+            random,
+        })
+    }
+
+    /// Fails unless the schema fits this binary.
+    pub(super) async fn check_schema(&self) -> Result<()> {
+        let status = self.db.schema_status().await?;
+        ensure!(status.fits(), "{}", status.advice());
+        Ok(())
+    }
+
+    /// What tasks need, for a process of this name.
+    pub(super) fn job_context(&self, worker: &str, wake: WakeUps, args: &JobArgs) -> Result<Arc<JobContext>> {
+        let settings = JobSettings {
+            worker: worker.to_owned(),
+            concurrency: args.concurrency(),
+            chunk_size_aim: args.chunk_size_aim,
+            tile_cache: usize::try_from(args.tile_cache).unwrap_or(usize::MAX),
+            solver_limit: args.solver_max_candidate_pairs,
+            similarity_limit: args.similarity_scores_max_candidate_pairs,
+            kernel: args.kernel.resolve()?,
+            permutation_key: self.permutation_key,
+        };
+        Ok(JobContext::new(Arc::new(self.db.clone()), self.store.clone(), wake, settings, self.random.clone()))
+    }
+}
+
+/// Reads a secret of 32 bytes from a file that only its owner may read, and makes it first if it is missing.
+fn secret(path: &Path, random: &dyn Random) -> std::io::Result<[u8; 32]> {
+    let fresh: [u8; 32] = random_bytes(random);
+    // Written aside and linked into place: of two processes that start together one wins, and nobody reads half a secret.
+    let aside = path.with_extension(hex::encode(&random_bytes::<8>(random)));
+    match std::fs::metadata(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+            file.write_all(&fresh)?;
+            file.sync_all()?;
+            let linked = std::fs::hard_link(&aside, path);
+            std::fs::remove_file(&aside)?;
+            match linked {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    let mut stored = [0; 32];
+    File::open(path)?.read_exact(&mut stored)?;
+    Ok(stored)
+}
+
+/// A whole service in this process.
+pub(super) struct Service {
+    address: SocketAddr,
+    listener: TcpListener,
+    api: Arc<ApiState>,
+    jobs: Arc<JobContext>,
+    clock: Arc<dyn Clock>,
+    /// Held as long as the service lives.
+    _lock: File,
+}
+
+impl Service {
+    /// Opens the data directory for this process alone, brings its schema up to date, takes back what a killed predecessor
+    /// held, and binds the address.
+    pub(super) async fn open(data: &DataArgs, api: &ApiArgs, jobs: &JobArgs) -> Result<Self> {
+        let dir = DataDir::open(data)?;
+        let lock = lock(data)?;
+        dir.db.migrate().await?;
+        dir.check_schema().await?;
+        let scratch = data.scratch();
+        std::fs::remove_dir_all(&scratch).and_then(|()| std::fs::create_dir_all(&scratch))?;
+        let recovered = dir.db.recover(SERVER).await?;
+        if recovered > 0 {
+            tracing::info!(tasks = recovered, "taken up again what the last server left");
+        }
+        let wake = WakeUps::default();
+        let context = dir.job_context(SERVER, wake.clone(), jobs)?;
+        let (db, clock) = (Arc::new(dir.db.clone()), dir.clock.clone());
+        let state =
+            ApiState::new(db, dir.store.clone(), wake, api.clone(), dir.random.clone(), clock.clone(), scratch);
+        let listener = TcpListener::bind(api.listen).await;
+        let listener = listener.with_context(|| format!("can't listen on {} (--listen names another)", api.listen))?;
+        Ok(Self { address: listener.local_addr()?, listener, api: state, jobs: context, clock, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves and works until `shutdown` turns true, and then until what runs has ended or been handed back.
+    pub(super) async fn run(self, shutdown: watch::Receiver<bool>) -> Result<()> {
+        let grace = std::time::Duration::from_secs(self.api.settings.shutdown_grace_seconds);
+        let runner = Runner::new(self.jobs.clone(), Queue::ALL.to_vec())?;
+        let housekeeper = Housekeeper::new(self.jobs, self.clock);
+        tokio::join!(
+            api::serve(self.listener, self.api, turned_true(shutdown.clone())),
+            // Workers hand back at once: the ledger keeps their tasks, and a restart should be quick.
+            runner.run(shutdown.clone(), grace.min(std::time::Duration::from_secs(2))),
+            housekeeper.run(shutdown),
+        );
+        Ok(())
+    }
+}
+
+/// Takes the data directory for one server.
+fn lock(data: &DataArgs) -> Result<File> {
+    let path = data.lock();
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another `anonlink serve` uses the data directory {} (--data-dir names another)",
+            data.data_dir.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("can't lock {}", path.display())),
+    }
+}
+
+/// Starts a service on a free port in a temporary directory, for a selftest without `--server`.
+pub(super) async fn start_for_test() -> Result<Embedded> {
+    use clap::Parser;
+
+    /// The defaults of all settings, from the environment where it says something.
+    #[derive(Parser)]
+    struct Defaults {
+        #[command(flatten)]
+        api: ApiArgs,
+        #[command(flatten)]
+        jobs: JobArgs,
+    }
+
+    let folder = tempfile::tempdir()?;
+    let data = DataArgs { data_dir: folder.path().join("data") };
+    let Defaults { mut api, jobs } = Defaults::try_parse_from(["selftest"])?;
+    api.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let service = Service::open(&data, &api, &jobs).await?;
+    let url = format!("http://{}", service.address());
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(service.run(stopped));
+    let stop = async move {
+        stop.send_replace(true);
+        running.await??;
+        folder.close()?;
+        Ok(())
+    };
+    Ok(Embedded { url, stop: Box::pin(stop) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key");
+        let first = secret(&path, &OsRandom).unwrap();
+        assert_eq!(secret(&path, &OsRandom).unwrap(), first);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left aside");
+        std::fs::write(&path, b"short").unwrap();
+        assert!(secret(&path, &OsRandom).is_err());
+    }
+
+    #[tokio::test]
+    async fn one_server_per_data_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataArgs { data_dir: folder.path().to_owned() };
+        let held = lock(&data).unwrap();
+        assert!(lock(&data).unwrap_err().to_string().contains("another"));
+        drop(held);
+        lock(&data).unwrap();
+    }
+}

@@ -1,0 +1,68 @@
+//! The command line: one file (or folder) per role, and what they share.
+
+mod boot;
+mod embedded;
+mod migrate;
+mod selftest;
+mod serve;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::LogArgs;
+
+/// Privacy-preserving record linkage: compares Bloom-filter encodings (CLKs) of two or more parties by Dice coefficient and
+/// tells which records belong to the same person, without seeing a name.
+#[derive(Debug, Parser)]
+#[command(name = "anonlink", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    role: Role,
+    #[command(flatten)]
+    logs: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Serve the REST API; without a database configured, the whole service in one process
+    Serve(serve::ServeArgs),
+    /// Work on the tasks of a service that shares this data directory
+    Work(work::WorkArgs),
+    /// Bring the metadata store's schema up to date, or check that it is
+    Migrate(migrate::MigrateArgs),
+    /// Test a running service over HTTP, or one that is started for the test
+    Selftest(selftest::SelftestArgs),
+}
+
+impl Cli {
+    /// Reads the command line; exits with a message if it makes no sense.
+    pub fn from_command_line() -> Self {
+        Self::parse()
+    }
+
+    /// Does what was asked. The exit code is 0 for success, 1 for failure, 2 for wrong usage.
+    pub fn run(self) -> ExitCode {
+        let result = match self.role {
+            Role::Serve(args) => boot::block_on(&self.logs, serve::run(args)),
+            Role::Work(args) => boot::block_on(&self.logs, work::run(args)),
+            Role::Migrate(args) => boot::block_on(&self.logs, migrate::run(args)),
+            Role::Selftest(args) => boot::block_on(&quiet(self.logs), async move {
+                Ok(ExitCode::from(selftest::run(&args, embedded::start_for_test).await))
+            }),
+        };
+        result.unwrap_or_else(|error| {
+            eprintln!("anonlink: {error:#}");
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// The selftest's own lines are its output: a server that it starts inside logs problems only, unless asked for more.
+fn quiet(mut logs: LogArgs) -> LogArgs {
+    if logs.log_level == "info" {
+        logs.log_level = "error".into();
+    }
+    logs
+}

@@ -1,0 +1,125 @@
+//! `compare`: searches the candidate pairs of one part of a comparison and writes them, sorted, as a candidate file.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::runtime::Handle;
+
+use super::candidates::{FileKey, write_keys};
+use super::data::blocking;
+use super::facts::{Facts, PartyFacts, layout_bytes};
+use super::{JobContext, JobError};
+use crate::db::ledger::{ClaimedTask, Outcome};
+use crate::domain::task::Part;
+use crate::domain::{ComparisonId, ResultType};
+use crate::matching::blocked::{Blocked, compare_blocks};
+use crate::matching::key::PartyPair;
+use crate::matching::search::compare_tiles;
+use crate::matching::sort::sort_keys;
+use crate::store::name;
+
+/// Rows on each side that are compared between two looks at the number of candidates: their pairs, all of them candidates,
+/// fill 512 MiB.
+const TILE_ROWS: u32 = 8 * 1024;
+
+/// A compare task's particulars.
+pub(super) struct Comparing {
+    pub comparison: ComparisonId,
+    pub threshold: f64,
+    pub number: u32,
+    pub part: Part,
+}
+
+pub(super) async fn compare(
+    context: &Arc<JobContext>,
+    task: &ClaimedTask,
+    work: Comparing,
+    cancelled: &Arc<AtomicBool>,
+) -> Result<Outcome, JobError> {
+    let project = context.db.project(task.project).await?.ok_or(JobError::Cancelled)?;
+    let facts = context.facts(task.project, work.comparison, work.threshold).await?;
+    let object = name::candidates(task.project, work.number, &task.lease.hex());
+    context.db.register_object(&object, task.project, task.lease, super::heartbeat::TTL).await?;
+    let candidates = match facts.spec.layout.fits_u64() {
+        true => search::<u64>(context, &facts, &work, &object, project.result_type, cancelled).await?,
+        false => search::<u128>(context, &facts, &work, &object, project.result_type, cancelled).await?,
+    };
+    let (limit, limit_name) = context.settings.limit(project.result_type);
+    Ok(Outcome::Compared { object, candidates, limit, limit_name })
+}
+
+async fn search<K: FileKey>(
+    context: &Arc<JobContext>,
+    facts: &Arc<Facts>,
+    work: &Comparing,
+    object: &str,
+    result_type: ResultType,
+    cancelled: &Arc<AtomicBool>,
+) -> Result<u64, JobError> {
+    let (limit, limit_name) = context.settings.limit(result_type);
+    let enough = move |found: usize| match found as u64 > limit {
+        true => Err(JobError::Permanent(format!(
+            "more than {limit} candidate pairs ({limit_name}): a higher threshold or blocking gives fewer"
+        ))),
+        false => Ok(()),
+    };
+    let mut keys: Vec<K> = match work.part {
+        Part::Rows { party0, party1, rows0, rows1 } => {
+            let pair = PartyPair::new(party0, party1);
+            let mut keys = Vec::new();
+            for start0 in (rows0.0..rows0.1).step_by(TILE_ROWS as usize) {
+                let a_rows = (start0, start0.saturating_add(TILE_ROWS).min(rows0.1));
+                for start1 in (rows1.0..rows1.1).step_by(TILE_ROWS as usize) {
+                    let b_rows = (start1, start1.saturating_add(TILE_ROWS).min(rows1.1));
+                    let (size, comparison) = (facts.spec.size, work.comparison.0);
+                    let a = context.tile(comparison, party(facts, party0)?, size, a_rows, &facts.order).await?;
+                    let b = context.tile(comparison, party(facts, party1)?, size, b_rows, &facts.order).await?;
+                    let (facts, cancelled) = (facts.clone(), cancelled.clone());
+                    keys = blocking(move || {
+                        let stop = || cancelled.load(Ordering::Relaxed);
+                        compare_tiles(&a.0, &b.0, pair, &facts.spec, &mut keys, &stop)?;
+                        Ok(keys)
+                    })
+                    .await?;
+                    enough(keys.len())?;
+                }
+            }
+            keys
+        }
+        Part::Blocks { party0, party1, target, batch } => {
+            let (a, b) = (party(facts, party0)?, party(facts, party1)?);
+            let a_encodings = context.party_encodings(a, facts.spec.size).await?;
+            let b_encodings = context.party_encodings(b, facts.spec.size).await?;
+            let (a_blocks, b_blocks) = (context.party_blocks(a).await?, context.party_blocks(b).await?);
+            let objects = (a.blocks_object.clone().unwrap_or_default(), b.blocks_object.clone().unwrap_or_default());
+            let plan = context.block_plan((&a_blocks, &objects.0), (&b_blocks, &objects.1), target).await?;
+            let (facts, cancelled, kernel) = (facts.clone(), cancelled.clone(), context.settings.kernel);
+            let keys = blocking(move || {
+                let slices = plan.0.get(batch as usize);
+                let slices = slices.ok_or_else(|| JobError::Permanent(format!("there is no batch {batch}")))?;
+                let stop = || cancelled.load(Ordering::Relaxed);
+                let a = Blocked { encodings: &a_encodings.0, index: &a_blocks.0 };
+                let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
+                let pair = PartyPair::new(party0, party1);
+                let mut keys = Vec::new();
+                compare_blocks(kernel, a, b, slices, pair, &facts.spec, &facts.order, &mut keys, &stop)?;
+                Ok(keys)
+            })
+            .await?;
+            enough(keys.len())?;
+            keys
+        }
+    };
+    let (store, handle, object) = (context.store.clone(), Handle::current(), object.to_owned());
+    let (layout, cancelled) = (facts.spec.layout, cancelled.clone());
+    blocking(move || {
+        sort_keys(&mut keys, layout.bits());
+        let stop = || cancelled.load(Ordering::Relaxed);
+        write_keys(&store, &handle, &object, &layout_bytes(&layout), keys.into_iter().map(Ok), &stop)
+    })
+    .await
+}
+
+fn party(facts: &Facts, index: u16) -> Result<&PartyFacts, JobError> {
+    facts.parties.get(usize::from(index)).ok_or_else(|| JobError::Permanent(format!("there is no party {index}")))
+}

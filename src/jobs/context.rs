@@ -1,0 +1,91 @@
+//! What every task needs: the stores, the settings, the caches.
+
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::data::{BlockPlan, PartyBlocks, PartyEncodings, PreparedTile, TileKey};
+use super::facts::Facts;
+use crate::cache::WakeUps;
+use crate::db::Db;
+use crate::domain::{ComparisonId, Random, ResultType};
+use crate::matching::kernel::Kernel;
+use crate::store::Store;
+
+/// Settings of the workers.
+#[derive(Debug, Clone)]
+pub struct JobSettings {
+    /// Name of this process in the ledger.
+    pub worker: String,
+    /// Tasks at once.
+    pub concurrency: usize,
+    /// Comparisons per task at most.
+    pub chunk_size_aim: u64,
+    /// Bytes of encodings kept between tasks.
+    pub tile_cache: usize,
+    /// Candidate pairs above which a run of groups or permutations fails.
+    pub solver_limit: u64,
+    /// Candidate pairs above which a run of similarity scores fails.
+    pub similarity_limit: u64,
+    /// Comparison kernel.
+    pub kernel: Kernel,
+    /// Key that turns a run's stored seed into the seed of its permutations: whoever reads the metadata alone can't redo them.
+    pub permutation_key: [u8; 32],
+}
+
+impl JobSettings {
+    /// The limit on candidates for a result type, and the name of its setting.
+    pub(super) fn limit(&self, result_type: ResultType) -> (u64, &'static str) {
+        match result_type {
+            ResultType::SimilarityScores => (self.similarity_limit, "SIMILARITY_SCORES_MAX_CANDIDATE_PAIRS"),
+            ResultType::Groups | ResultType::Permutations => (self.solver_limit, "SOLVER_MAX_CANDIDATE_PAIRS"),
+        }
+    }
+}
+
+/// What every task needs; shared by all of a process.
+pub struct JobContext {
+    /// Metadata and ledger.
+    pub db: Arc<dyn Db>,
+    /// Objects.
+    pub store: Store,
+    /// Bell for idle workers.
+    pub wake: WakeUps,
+    /// Settings.
+    pub settings: JobSettings,
+    /// Randomness, for leases.
+    pub random: Arc<dyn Random>,
+    pub(super) tiles: Cache<TileKey, PreparedTile>,
+    pub(super) encodings: Cache<String, PartyEncodings>,
+    pub(super) blocks: Cache<String, PartyBlocks>,
+    pub(super) block_plans: Cache<(String, String, u64), BlockPlan>,
+    pub(super) facts: Cache<ComparisonId, Facts>,
+}
+
+/// Bytes for the tables of comparisons that are at work.
+const FACTS: usize = 64 << 20;
+
+impl JobContext {
+    /// Puts the parts together; the caches start empty.
+    pub fn new(
+        db: Arc<dyn Db>,
+        store: Store,
+        wake: WakeUps,
+        settings: JobSettings,
+        random: Arc<dyn Random>,
+    ) -> Arc<Self> {
+        // Row-range comparisons use tiles, blocked ones whole parties and their blocks: a process rarely does both at once.
+        let bytes = settings.tile_cache;
+        Arc::new(Self {
+            tiles: Cache::new(bytes),
+            encodings: Cache::new(bytes / 2),
+            blocks: Cache::new(bytes / 4),
+            block_plans: Cache::new(bytes / 4),
+            facts: Cache::new(FACTS),
+            db,
+            store,
+            wake,
+            settings,
+            random,
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Encodings and blocks, from objects into the forms that the matching engine takes.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+
+use super::cache::Weighed;
+use super::facts::PartyFacts;
+use super::{JobContext, JobError};
+use crate::codec::block_file::{BLOCK_TRAILER_LEN, BlockFile, BlockReader};
+use crate::codec::encoding_file::{
+    ENCODING_HEADER_LEN, ENCODING_TRAILER_LEN, EncodingFile, EncodingReader,
+};
+use crate::matching::blocked::{BlockSlice, plan_batches};
+use crate::matching::blocks::{BlockIndex, common_blocks};
+use crate::matching::encoding::{EncodingSize, Encodings};
+use crate::matching::order::BitOrder;
+use crate::matching::tile::Tile;
+
+/// Rows of an encoding file as a tile. The order of bits is part of the key: tiles of one comparison must agree on it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TileKey {
+    pub object: String,
+    pub rows: (u32, u32),
+    pub comparison: i64,
+}
+
+/// A tile ready to compare.
+pub(super) struct PreparedTile(pub Tile);
+
+impl Weighed for PreparedTile {
+    fn weight(&self) -> usize {
+        self.0.memory_bytes()
+    }
+}
+
+/// All encodings of a party.
+pub(super) struct PartyEncodings(pub Encodings);
+
+impl Weighed for PartyEncodings {
+    fn weight(&self) -> usize {
+        self.0.memory_bytes()
+    }
+}
+
+/// All blocks of a party.
+pub(super) struct PartyBlocks(pub BlockIndex);
+
+impl Weighed for PartyBlocks {
+    fn weight(&self) -> usize {
+        self.0.memory_bytes()
+    }
+}
+
+/// How the blocks that two parties share are cut into batches.
+pub(super) struct BlockPlan(pub Vec<Vec<BlockSlice>>);
+
+impl Weighed for BlockPlan {
+    fn weight(&self) -> usize {
+        self.0.iter().map(|batch| batch.capacity() * size_of::<BlockSlice>()).sum()
+    }
+}
+
+impl JobContext {
+    /// Rows of a party. The whole file is checked against its digest; of a part only the frame is.
+    pub(super) async fn load_rows(
+        &self,
+        party: &PartyFacts,
+        size: EncodingSize,
+        rows: (u32, u32),
+    ) -> Result<Encodings, JobError> {
+        let object = party.encodings_object.as_str();
+        let wrong = || JobError::Permanent(format!("the encodings of party {} are not what was uploaded", party.index));
+        let bytes = if rows == (0, party.count) {
+            let (length, mut stream) = self.store.stream(object).await?;
+            let mut reader = EncodingReader::default();
+            let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+            while let Some(chunk) = stream.try_next().await? {
+                reader.feed(&chunk, &mut bytes)?;
+            }
+            let file = reader.finish()?;
+            if file.size as usize != size.bytes() || file.count != u64::from(party.count) {
+                return Err(wrong());
+            }
+            bytes
+        } else {
+            let length = self.store.size(object).await?;
+            let trailer_start = length.checked_sub(ENCODING_TRAILER_LEN as u64).ok_or_else(wrong)?;
+            let header = self.store.read_range(object, 0..ENCODING_HEADER_LEN as u64).await?;
+            let trailer = self.store.read_range(object, trailer_start..length).await?;
+            let file = EncodingFile::describe(&header, &trailer, length)?;
+            if file.size as usize != size.bytes() || file.count != u64::from(party.count) {
+                return Err(wrong());
+            }
+            let range = file.row_range_bytes(u64::from(rows.0)..u64::from(rows.1))?;
+            self.store.read_range(object, range).await?.into()
+        };
+        Encodings::from_bytes(size, &bytes).map_err(|error| JobError::Permanent(error.to_string()))
+    }
+
+    /// A tile of a party's rows.
+    pub(super) async fn tile(
+        self: &Arc<Self>,
+        comparison: i64,
+        party: &PartyFacts,
+        size: EncodingSize,
+        rows: (u32, u32),
+        order: &BitOrder,
+    ) -> Result<Arc<PreparedTile>, JobError> {
+        let key = TileKey { object: party.encodings_object.clone(), rows, comparison };
+        let load = async {
+            let encodings = self.load_rows(party, size, rows).await?;
+            let (kernel, order) = (self.settings.kernel, order.clone());
+            blocking(move || {
+                let all = 0..rows.1 - rows.0;
+                Ok(PreparedTile(Tile::prepare(kernel, &encodings, all, &order).starting_at(rows.0)))
+            })
+            .await
+        };
+        self.tiles.get(&key, load).await
+    }
+
+    /// All encodings of a party.
+    pub(super) async fn party_encodings(
+        &self,
+        party: &PartyFacts,
+        size: EncodingSize,
+    ) -> Result<Arc<PartyEncodings>, JobError> {
+        let load = async { Ok(PartyEncodings(self.load_rows(party, size, (0, party.count)).await?)) };
+        self.encodings.get(&party.encodings_object, load).await
+    }
+
+    /// All blocks of a party.
+    pub(super) async fn party_blocks(&self, party: &PartyFacts) -> Result<Arc<PartyBlocks>, JobError> {
+        let missing = || JobError::Permanent(format!("party {} has no blocks", party.index));
+        let object = party.blocks_object.as_ref().ok_or_else(missing)?;
+        let load = async {
+            let length = self.store.size(object).await?;
+            let start = length.saturating_sub(BLOCK_TRAILER_LEN as u64);
+            let trailer = self.store.read_range(object, start..length).await?;
+            let mut reader = BlockReader::new(BlockFile::describe(&trailer, length)?, party.count);
+            let (_, mut stream) = self.store.stream(object).await?;
+            while let Some(chunk) = stream.try_next().await? {
+                reader.feed(&chunk)?;
+            }
+            let blocks = reader.finish()?;
+            let records = party.count;
+            blocking(move || {
+                let offsets: Result<Vec<u32>, _> = blocks.offsets.into_iter().map(u32::try_from).collect();
+                let offsets = offsets.map_err(|_| {
+                    JobError::Permanent("a party's records are in more than 4294967295 blocks in all".into())
+                })?;
+                BlockIndex::from_parts(records, blocks.digests, offsets, blocks.rows)
+                    .map(PartyBlocks)
+                    .map_err(|error| JobError::Permanent(error.to_string()))
+            })
+            .await
+        };
+        self.blocks.get(object, load).await
+    }
+
+    /// The batches of the blocks that two parties share, for a target of comparisons per batch.
+    pub(super) async fn block_plan(
+        &self,
+        (a, a_object): (&Arc<PartyBlocks>, &str),
+        (b, b_object): (&Arc<PartyBlocks>, &str),
+        target: u64,
+    ) -> Result<Arc<BlockPlan>, JobError> {
+        let key = (a_object.to_owned(), b_object.to_owned(), target);
+        let (a, b) = (a.clone(), b.clone());
+        let load = blocking(move || {
+            let common = common_blocks(&a.0, &b.0);
+            Ok(BlockPlan(plan_batches(&a.0, &b.0, &common, target)))
+        });
+        self.block_plans.get(&key, load).await
+    }
+}
+
+/// Runs something that keeps a processor busy, away from the threads that serve requests.
+pub(super) async fn blocking<T, F>(work: F) -> Result<T, JobError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, JobError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(JobError::Draining),
+    }
+}

@@ -1,0 +1,124 @@
+//! What all tasks of a comparison have in common: its parties, tables for its threshold, an order of bits.
+
+use std::sync::Arc;
+
+use blake2::Digest;
+use blake2::Blake2b;
+use blake2::digest::consts::U32;
+
+use super::cache::Weighed;
+use super::data::blocking;
+use super::{JobContext, JobError};
+use crate::db::projects::PartyRecord;
+use crate::domain::{ComparisonId, PartyState, ProjectId};
+use crate::matching::encoding::{EncodingSize, Encodings};
+use crate::matching::key::KeyLayout;
+use crate::matching::order::BitOrder;
+use crate::matching::search::CompareSpec;
+use crate::matching::threshold::Threshold;
+
+/// A party whose data are ready.
+#[derive(Debug, Clone)]
+pub(super) struct PartyFacts {
+    pub index: u16,
+    pub count: u32,
+    pub encodings_object: String,
+    pub blocks_object: Option<String>,
+    pub digest: [u8; 32],
+}
+
+/// What all tasks of a comparison have in common.
+pub(super) struct Facts {
+    pub parties: Vec<PartyFacts>,
+    pub spec: Arc<CompareSpec>,
+    pub order: BitOrder,
+}
+
+impl Weighed for Facts {
+    fn weight(&self) -> usize {
+        self.spec.ranks.memory_bytes() + self.parties.len() * 256
+    }
+}
+
+/// Rows per party that the order of bits is drawn from.
+const SAMPLE: u32 = 1024;
+
+/// The ready parties of a project.
+pub(super) fn ready_parties(records: Vec<PartyRecord>) -> Result<Vec<PartyFacts>, JobError> {
+    let facts = |party: PartyRecord| match party {
+        PartyRecord {
+            index,
+            state: PartyState::Ready,
+            count,
+            encodings_object: Some(encodings_object),
+            blocks_object,
+            digest: Some(digest),
+        } => Ok(PartyFacts { index, count, encodings_object, blocks_object, digest }),
+        other => Err(JobError::Permanent(format!("party {} has no data", other.index))),
+    };
+    records.into_iter().map(facts).collect()
+}
+
+/// Identifies data, blocking and measure of a comparison: BLAKE2b-256 over each party's digest and block object.
+pub(super) fn comparison_key(parties: &[PartyFacts]) -> [u8; 32] {
+    let mut hash = Blake2b::<U32>::new();
+    hash.update(b"dice/1");
+    for party in parties {
+        hash.update(party.digest);
+        let blocks = party.blocks_object.as_deref().unwrap_or("");
+        hash.update((blocks.len() as u64).to_le_bytes());
+        hash.update(blocks);
+    }
+    hash.finalize().into()
+}
+
+impl JobContext {
+    /// The ready parties of a project; [`JobError::Cancelled`] if it is gone.
+    pub(super) async fn parties(&self, project: ProjectId) -> Result<Vec<PartyFacts>, JobError> {
+        let records = self.db.parties(project).await?;
+        match records.is_empty() {
+            true => Err(JobError::Cancelled),
+            false => ready_parties(records),
+        }
+    }
+
+    /// What all tasks of a comparison have in common.
+    pub(super) async fn facts(
+        &self,
+        project: ProjectId,
+        comparison: ComparisonId,
+        threshold: f64,
+    ) -> Result<Arc<Facts>, JobError> {
+        let load = async {
+            let parties = self.parties(project).await?;
+            let size = self.encoding_size(project).await?;
+            let mut samples = Vec::with_capacity(parties.len());
+            for party in &parties {
+                samples.push(self.load_rows(party, size, (0, party.count.min(SAMPLE))).await?);
+            }
+            let rows: Vec<u32> = parties.iter().map(|party| party.count).collect();
+            let (spec, order) = blocking(move || {
+                let threshold = Threshold::new(threshold).map_err(|e| JobError::Permanent(e.to_string()))?;
+                let spec = CompareSpec::new(size, threshold, &rows).map_err(|e| JobError::Permanent(e.to_string()))?;
+                let samples: Vec<&Encodings> = samples.iter().collect();
+                Ok((Arc::new(spec), BitOrder::from_samples(&samples)))
+            })
+            .await?;
+            Ok(Facts { parties, spec, order })
+        };
+        self.facts.get(&comparison, load).await
+    }
+
+    /// Bytes per encoding of a project.
+    async fn encoding_size(&self, project: ProjectId) -> Result<EncodingSize, JobError> {
+        let record = self.db.project(project).await?.ok_or(JobError::Cancelled)?;
+        let bytes = record.encoding_size.ok_or_else(|| JobError::Permanent("the project has no encodings".into()))?;
+        EncodingSize::new(bytes).map_err(|error| JobError::Permanent(error.to_string()))
+    }
+}
+
+/// A key layout as the bytes that stand in candidate files.
+pub(super) fn layout_bytes(layout: &KeyLayout) -> [u8; 6] {
+    let parties = layout.parties.to_le_bytes();
+    [parties[0], parties[1], layout.rank_bits, layout.pair_bits, layout.row0_bits, layout.row1_bits]
+}
