@@ -138,8 +138,13 @@ fn index(blocks: &[Vec<u64>]) -> BlockIndex {
     BlockIndex::build(blocks.len() as u32, memberships.map(|(id, row)| (digest(id), row)).collect()).unwrap()
 }
 
+/// Cases per property: `PROPTEST_CASES`, or enough for every commit.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn every_kernel_finds_what_the_reference_finds(
@@ -197,7 +202,8 @@ proptest! {
         let parties = parties(size, &rows, 110, seed);
         let threshold = boundary(&parties[0], &parties[1], pick, 0.7);
         let spec = spec(size, threshold, &parties);
-        let order = if reorder { BitOrder::from_samples(&[&parties[0], &parties[1]]) } else { BitOrder::identity() };
+        let refs: Vec<&Encodings> = parties.iter().collect();
+        let order = if reorder { BitOrder::from_samples(&refs) } else { BitOrder::identity() };
         let pair = PartyPair::new(0, 1);
         for kernel in Kernel::available() {
             let tiles = |party: usize, cut: Index| {
@@ -216,7 +222,6 @@ proptest! {
                 }
             }
             let merged: Vec<u128> = Merge::new(runs).map(Result::unwrap).collect();
-            let refs: Vec<&Encodings> = parties.iter().collect();
             prop_assert_eq!(decode(&spec, &merged), reference::candidates(&refs, None, threshold));
         }
     }
@@ -250,7 +255,8 @@ proptest! {
         for batch in plan_batches(a, b, &common, target) {
             let party = |p: usize| Blocked { encodings: refs[p], index: index_refs[p] };
             let (kernel, pair, order) = (Kernel::detect(), PartyPair::new(0, 1), BitOrder::identity());
-            compare_blocks(kernel, party(0), party(1), &batch, pair, &spec, &order, &mut keys, &|| false).unwrap();
+            let (a, b, stop) = (party(0), party(1), &|| false);
+            compare_blocks(kernel, a, b, &batch, pair, &spec, &order, &mut keys, stop).unwrap();
         }
         let pairs: BTreeSet<u128> = keys.iter().copied().collect();
         prop_assert_eq!(pairs.len(), keys.len(), "a pair was emitted twice");
@@ -331,7 +337,7 @@ proptest! {
         let listed: Vec<Vec<(u16, u32)>> = groups.iter().map(<[_]>::to_vec).collect();
         prop_assert_eq!(&listed, &reference::solve(candidates));
         if rows.len() == 2 {
-            let pairs: Vec<Vec<(u16, u32)>> = groups.pairs().iter().map(|&(i, j)| vec![(0, i), (1, j)]).collect();
+            let pairs = groups.pairs().into_iter().map(|(i, j)| vec![(0, i), (1, j)]).collect::<Vec<_>>();
             prop_assert_eq!(pairs, listed);
         }
     }

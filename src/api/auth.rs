@@ -27,7 +27,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| ApiError::NoAccess)?;
+        let parameters =
+            RawPathParams::from_request_parts(parts, state).await.map_err(|_| ApiError::NoAccess)?;
         let mut target = Self::default();
         for (name, value) in &parameters {
             match name {
@@ -67,7 +68,11 @@ impl Caller {
     ///
     /// # Errors
     /// As [`Caller::identify`]; 403 for other kinds of token.
-    pub async fn creator(state: &ApiState, project: &str, headers: &HeaderMap) -> Result<ProjectId, ApiError> {
+    pub async fn creator(
+        state: &ApiState,
+        project: &str,
+        headers: &HeaderMap,
+    ) -> Result<ProjectId, ApiError> {
         let caller = Self::identify(state, project, headers).await?;
         match caller.kind {
             TokenKind::Result => Ok(caller.project),
@@ -79,7 +84,11 @@ impl Caller {
     ///
     /// # Errors
     /// As [`Caller::identify`]; 403 for other kinds of token.
-    pub async fn uploader(state: &ApiState, project: &str, headers: &HeaderMap) -> Result<(ProjectId, u16), ApiError> {
+    pub async fn uploader(
+        state: &ApiState,
+        project: &str,
+        headers: &HeaderMap,
+    ) -> Result<(ProjectId, u16), ApiError> {
         let caller = Self::identify(state, project, headers).await?;
         match caller.kind {
             TokenKind::Update { party } => Ok((caller.project, party)),
@@ -162,7 +171,8 @@ mod tests {
             assert_eq!(credential(&with(value)).unwrap(), "abc", "{value:?}");
         }
         assert!(matches!(credential(&HeaderMap::new()), Err(ApiError::MissingHeader("Authorization"))));
-        let binary = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_bytes(b"\xff").unwrap())]);
+        let binary =
+            HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_bytes(b"\xff").unwrap())]);
         assert!(matches!(credential(&binary), Err(ApiError::NoAccess)));
     }
 
@@ -173,7 +183,10 @@ mod tests {
         assert!(operator(Some("sesame"), &with("Bearer sesame")).is_ok());
         assert!(matches!(operator(Some("sesame"), &HeaderMap::new()), Err(ApiError::MissingHeader(_))));
         for wrong in ["", "sesam", "sesame2", "SESAME"] {
-            assert!(matches!(operator(Some("sesame"), &with(wrong)), Err(ApiError::Forbidden(_))), "{wrong:?}");
+            assert!(
+                matches!(operator(Some("sesame"), &with(wrong)), Err(ApiError::Forbidden(_))),
+                "{wrong:?}"
+            );
         }
     }
 }

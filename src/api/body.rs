@@ -35,7 +35,10 @@ impl RequestBody {
     /// # Errors
     /// The headers announce too large a body (413) or a coding that isn't understood (415).
     pub fn new(headers: &HeaderMap, body: Body, limit: u64, idle: Duration) -> Result<Self, ApiError> {
-        let gzip = match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim()) {
+        let gzip = match headers
+            .get(header::CONTENT_ENCODING)
+            .map(|value| value.to_str().unwrap_or("?").trim())
+        {
             None | Some("" | "identity") => None,
             Some(coding) if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") => {
                 Some(MultiGzDecoder::new(Vec::new()))
@@ -172,7 +175,11 @@ mod tests {
         assert_eq!(collect(HeaderMap::new(), bytes.clone(), limit).await.unwrap(), bytes);
         assert_eq!(collect(gzipped(), gzip(&bytes), limit).await.unwrap(), bytes);
         let members = [gzip(b"one "), gzip(b"two")].concat();
-        assert_eq!(collect(gzipped(), members, limit).await.unwrap(), b"one two", "several members are one body");
+        assert_eq!(
+            collect(gzipped(), members, limit).await.unwrap(),
+            b"one two",
+            "several members are one body"
+        );
     }
 
     #[tokio::test]

@@ -145,7 +145,9 @@ impl<'de> Deserialize<'de> for Object {
                 while let Some((name, value)) = members.next_entry::<String, Value>()? {
                     if object.contains_key(&name) {
                         let name: String = name.chars().take(64).collect();
-                        return Err(serde::de::Error::custom(format_args!("the member `{name}` occurs twice")));
+                        return Err(serde::de::Error::custom(format_args!(
+                            "the member `{name}` occurs twice"
+                        )));
                     }
                     object.insert(name, value);
                 }

@@ -1,9 +1,9 @@
 //! The REST API.
 //!
-//! - [`state`]: what every handler shares. [`routes`]: one table of all routes. [`server`]: connections.
-//! - [`projects`], [`uploads`], [`runs`], [`status`], [`version`], [`health`], [`openapi`]: the handlers, a file each.
-//! - [`auth`], [`body`], [`json`], [`problem`]: what handlers are made of: rights, request bodies, errors.
-//! - [`layers`]: what happens to every request on its way in and out.
+//! - `routes`: one table of all routes; `server`: connections; `state`: what every handler shares.
+//! - `projects`, `uploads`, `runs`, `status`, `version`, `health`, `openapi`: the handlers, a file each.
+//! - `auth`, `body`, `json`, `problem`: what handlers are made of: rights, request bodies, errors.
+//! - `layers`: what happens to every request on its way in and out.
 
 mod auth;
 mod body;

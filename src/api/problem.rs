@@ -95,9 +95,11 @@ impl ApiError {
     }
 
     /// The same failure for a request that reports on the service itself: never a mere invitation to try again.
-    pub fn as_outage(self) -> Self {
+    pub fn into_outage(self) -> Self {
         match self {
-            Self::Db(DbError::Unavailable(source)) => Self::Internal(format!("metadata store out of reach: {source}")),
+            Self::Db(DbError::Unavailable(source)) => {
+                Self::Internal(format!("metadata store out of reach: {source}"))
+            }
             other => other,
         }
     }
@@ -119,10 +121,13 @@ impl ApiError {
             Self::Idle(_) => told(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
             Self::Conflict(_) => told(StatusCode::CONFLICT, "Conflict"),
             Self::TooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large"),
-            Self::ContentEncoding(_) => told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Content Encoding"),
-            Self::RateLimited(wait) => {
-                Problem { retry_after: Some(*wait), ..told(StatusCode::SERVICE_UNAVAILABLE, "Too Many Requests") }
+            Self::ContentEncoding(_) => {
+                told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Content Encoding")
             }
+            Self::RateLimited(wait) => Problem {
+                retry_after: Some(*wait),
+                ..told(StatusCode::SERVICE_UNAVAILABLE, "Too Many Requests")
+            },
             Self::FeatureDisabled(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "Feature Disabled"),
             Self::RunFailed(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "Run Failed"),
             Self::Db(error) if error.is_transient() => hidden(
@@ -141,8 +146,12 @@ impl ApiError {
     /// Logs what an operator must see; everything else is the client's own affair.
     fn log(&self) {
         match self {
-            Self::Db(error) => tracing::error!(error = error as &dyn std::error::Error, "the metadata store failed"),
-            Self::Store(error) => tracing::error!(error = error as &dyn std::error::Error, "the object store failed"),
+            Self::Db(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "the metadata store failed")
+            }
+            Self::Store(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "the object store failed")
+            }
             Self::Internal(error) => tracing::error!(error, "a request failed"),
             _ => {}
         }
@@ -190,7 +199,7 @@ mod tests {
             ApiError::Internal(secret.to_owned()),
             ApiError::Db(DbError::Corrupt(secret.to_owned())),
             ApiError::Db(unavailable()),
-            ApiError::Db(unavailable()).as_outage(),
+            ApiError::Db(unavailable()).into_outage(),
             ApiError::Store(StoreError::NotFound(secret.to_owned())),
         ] {
             let problem = error.problem();
@@ -198,6 +207,9 @@ mod tests {
             assert!(!problem.detail.contains(secret) && !problem.detail.is_empty(), "{}", problem.detail);
         }
         assert_eq!(ApiError::Db(unavailable()).problem().status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(ApiError::Db(unavailable()).as_outage().problem().status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            ApiError::Db(unavailable()).into_outage().problem().status,
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
     }
 }

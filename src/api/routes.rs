@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
-use axum::Router;
 use tower::ServiceExt;
 
 use super::layers::{cors, paths, protection, rate_limit, request_log};

@@ -54,7 +54,7 @@ pub async fn get(State(state): State<Arc<ApiState>>) -> Result<Json<Status>, Api
     if let Some(status) = state.status.get(now) {
         return Ok(Json(status));
     }
-    let failed = |error| ApiError::Db(error).as_outage();
+    let failed = |error| ApiError::Db(error).into_outage();
     let project_count = state.db.count_projects().await.map_err(failed)?;
     let rate = state.db.comparison_rate().await.map_err(failed)?;
     let status = Status { status: "ok", project_count, rate };

@@ -6,5 +6,5 @@
 mod rate_limit;
 mod wake;
 
-pub use rate_limit::{RateLimit, RateLimiter};
+pub use rate_limit::RateLimiter;
 pub use wake::WakeUps;

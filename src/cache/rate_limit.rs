@@ -5,14 +5,7 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// How many requests a client may send.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RateLimit {
-    /// Requests per second in the long run.
-    pub per_second: f64,
-    /// Requests at once after a pause.
-    pub burst: f64,
-}
+use crate::config::RateLimit;
 
 /// Buckets of all clients seen lately.
 #[derive(Debug)]

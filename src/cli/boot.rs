@@ -19,10 +19,12 @@ pub(super) fn block_on(logs: &LogArgs, role: impl Future<Output = Result<ExitCod
 
 /// Logs go to standard error: text on a terminal, JSON otherwise.
 fn start_logs(args: &LogArgs) -> Result<()> {
-    let filter = EnvFilter::try_new(&args.log_level)
-        .with_context(|| format!("--log-level {:?} is no level (error, warn, info, debug, trace) or filter", args.log_level))?;
+    let filter = EnvFilter::try_new(&args.log_level).with_context(|| {
+        format!("--log-level {:?} is no level (error, warn, info, debug, trace) or filter", args.log_level)
+    })?;
     let terminal = std::io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
     let json = match args.log_format {
         LogFormat::Auto => !terminal,
         LogFormat::Json => true,

@@ -38,7 +38,9 @@ pub(super) struct DataDir {
 impl DataDir {
     /// Opens a data directory, which is made if it is missing. The schema is left as it is.
     pub(super) fn open(args: &DataArgs) -> Result<Self> {
-        let failed = || format!("the data directory {} can't be used (--data-dir names another)", args.data_dir.display());
+        let failed = || {
+            format!("the data directory {} can't be used (--data-dir names another)", args.data_dir.display())
+        };
         std::fs::create_dir_all(&args.data_dir).with_context(failed)?;
         std::fs::create_dir_all(args.scratch()).with_context(failed)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -68,10 +70,17 @@ impl DataDir {
             tile_cache: usize::try_from(args.tile_cache).unwrap_or(usize::MAX),
             solver_limit: args.solver_max_candidate_pairs,
             similarity_limit: args.similarity_scores_max_candidate_pairs,
+            lease: std::time::Duration::from_secs(args.lease_seconds),
             kernel: args.kernel.resolve()?,
             permutation_key: self.permutation_key,
         };
-        Ok(JobContext::new(Arc::new(self.db.clone()), self.store.clone(), wake, settings, self.random.clone()))
+        Ok(JobContext::new(
+            Arc::new(self.db.clone()),
+            self.store.clone(),
+            wake,
+            settings,
+            self.random.clone(),
+        ))
     }
 }
 
@@ -79,7 +88,7 @@ impl DataDir {
 fn secret(path: &Path, random: &dyn Random) -> std::io::Result<[u8; 32]> {
     let fresh: [u8; 32] = random_bytes(random);
     // Written aside and linked into place: of two processes that start together one wins, and nobody reads half a secret.
-    let aside = path.with_extension(hex::encode(&random_bytes::<8>(random)));
+    let aside = path.with_extension(hex::encode(random_bytes::<8>(random)));
     match std::fs::metadata(path) {
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -128,10 +137,18 @@ impl Service {
         let wake = WakeUps::default();
         let context = dir.job_context(SERVER, wake.clone(), jobs)?;
         let (db, clock) = (Arc::new(dir.db.clone()), dir.clock.clone());
-        let state =
-            ApiState::new(db, dir.store.clone(), wake, api.clone(), dir.random.clone(), clock.clone(), scratch);
+        let state = ApiState::new(
+            db,
+            dir.store.clone(),
+            wake,
+            api.clone(),
+            dir.random.clone(),
+            clock.clone(),
+            scratch,
+        );
         let listener = TcpListener::bind(api.listen).await;
-        let listener = listener.with_context(|| format!("can't listen on {} (--listen names another)", api.listen))?;
+        let listener =
+            listener.with_context(|| format!("can't listen on {} (--listen names another)", api.listen))?;
         Ok(Self { address: listener.local_addr()?, listener, api: state, jobs: context, clock, _lock: lock })
     }
 
@@ -165,7 +182,9 @@ fn lock(data: &DataArgs) -> Result<File> {
             "another `anonlink serve` uses the data directory {} (--data-dir names another)",
             data.data_dir.display()
         ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("can't lock {}", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("can't lock {}", path.display()))
+        }
     }
 }
 
@@ -186,6 +205,8 @@ pub(super) async fn start_for_test() -> Result<Embedded> {
     let data = DataArgs { data_dir: folder.path().join("data") };
     let Defaults { mut api, jobs } = Defaults::try_parse_from(["selftest"])?;
     api.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    // Nobody else can reach it, and the test is a hasty client.
+    api.rate_limit = 0.0;
     let service = Service::open(&data, &api, &jobs).await?;
     let url = format!("http://{}", service.address());
     let (stop, stopped) = watch::channel(false);

@@ -2,6 +2,7 @@
 
 mod boot;
 mod embedded;
+mod link;
 mod migrate;
 mod selftest;
 mod serve;
@@ -28,6 +29,8 @@ pub struct Cli {
 enum Role {
     /// Serve the REST API; without a database configured, the whole service in one process
     Serve(serve::ServeArgs),
+    /// Link encoding files on this machine, without a service
+    Link(link::LinkArgs),
     /// Work on the tasks of a service that shares this data directory
     Work(work::WorkArgs),
     /// Bring the metadata store's schema up to date, or check that it is
@@ -46,6 +49,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.role {
             Role::Serve(args) => boot::block_on(&self.logs, serve::run(args)),
+            Role::Link(args) => link::run(args),
             Role::Work(args) => boot::block_on(&self.logs, work::run(args)),
             Role::Migrate(args) => boot::block_on(&self.logs, migrate::run(args)),
             Role::Selftest(args) => boot::block_on(&quiet(self.logs), async move {

@@ -26,7 +26,12 @@ pub(super) struct WorkArgs {
     jobs: JobArgs,
 
     /// Queues to take tasks from
-    #[arg(long, env = "ANONLINK_QUEUES", value_delimiter = ',', default_value = "default,compute,highmemory")]
+    #[arg(
+        long,
+        env = "ANONLINK_QUEUES",
+        value_delimiter = ',',
+        default_value = "default,compute,highmemory"
+    )]
     queues: Vec<Queue>,
 
     /// Seconds that running tasks have to finish after SIGTERM before they are handed back

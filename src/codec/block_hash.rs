@@ -1,8 +1,9 @@
 //! Digests of block ids.
 //!
-//! A block id may be a quasi-identifier in clear (a postcode, the first letters of a name), so it is digested the
-//! moment it is parsed and stored only so. Plain BLAKE2b-256 hides an id from a casual look; with a key it cannot be
-//! found by trying all postcodes either. All parties of a project must be digested with the same key, or none.
+//! A block id may be a quasi-identifier in clear (a postcode, the first letters of a name), so it is
+//! digested the moment it is parsed and stored only so. Plain BLAKE2b-256 hides an id from a casual look;
+//! with a key it cannot be found by trying all postcodes either. All parties of a project must be digested
+//! with the same key, or none.
 
 use blake2::digest::consts::U32;
 use blake2::digest::{FixedOutput, KeyInit, Update};
@@ -36,12 +37,11 @@ impl BlockHasher {
             return Err(BlockKeyLength(key.len()));
         }
         let state = Blake2bMac::new_from_slice(key).map_err(|_| BlockKeyLength(key.len()))?;
-        Ok(Self {
-            keyed: Some(Box::new(state)),
-        })
+        Ok(Self { keyed: Some(Box::new(state)) })
     }
 
-    /// The digest of one block id. An integer id is digested as its decimal digits: `2` and `"2"` are one block.
+    /// The digest of one block id. An integer id is digested as its decimal digits: `2` and `"2"` are one
+    /// block.
     pub fn digest(&self, id: &str) -> BlockDigest {
         match &self.keyed {
             None => <Blake2b256 as blake2::Digest>::digest(id).into(),
@@ -57,9 +57,7 @@ impl BlockHasher {
 impl std::fmt::Debug for BlockHasher {
     /// Says whether there is a key, never which.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BlockHasher")
-            .field("keyed", &self.keyed.is_some())
-            .finish()
+        f.debug_struct("BlockHasher").field("keyed", &self.keyed.is_some()).finish()
     }
 }
 
@@ -89,10 +87,7 @@ mod tests {
     #[test]
     fn keys_of_a_wrong_length_are_refused() {
         assert_eq!(BlockHasher::new(Some(b"")).err(), Some(BlockKeyLength(0)));
-        assert_eq!(
-            BlockHasher::new(Some(&[1; 65])).err(),
-            Some(BlockKeyLength(65))
-        );
+        assert_eq!(BlockHasher::new(Some(&[1; 65])).err(), Some(BlockKeyLength(65)));
         assert!(BlockHasher::new(Some(&[1; 64])).is_ok());
     }
 

@@ -11,8 +11,8 @@
 //! | count × width | the keys, ascending |
 //! | 48 | [trailer](super::sealed), counting keys |
 //!
-//! Keys order as candidates do (best first), so the finish task merges files by comparing integers alone. Two files can
-//! be merged only if their layouts are the same bytes.
+//! Keys order as candidates do (best first), so the finish task merges files by comparing integers alone.
+//! Two files can be merged only if their layouts are the same bytes.
 
 use super::sealed::{FileError, Format, SealedWriter, Unsealer};
 
@@ -51,11 +51,7 @@ macro_rules! candidate_key {
             }
 
             fn get(bytes: &[u8]) -> Self {
-                Self::from_le_bytes(
-                    bytes
-                        .try_into()
-                        .expect("the caller cuts at the key's width"),
-                )
+                Self::from_le_bytes(bytes.try_into().expect("the caller cuts at the key's width"))
             }
         }
     };
@@ -82,24 +78,17 @@ pub struct CandidateFileWriter<K> {
 }
 
 impl<K: CandidateKey> CandidateFileWriter<K> {
-    /// Starts a file whose keys have this layout of at most [`MAX_LAYOUT`] bytes; it is given out in parts of at least
-    /// `part` bytes.
+    /// Starts a file whose keys have this layout of at most [`MAX_LAYOUT`] bytes; it is given out in parts
+    /// of at least `part` bytes.
     pub fn new(layout: &[u8], part: usize) -> Result<Self, FileError> {
         if layout.len() > MAX_LAYOUT {
-            return Err(FileError::Invalid {
-                name: FORMAT.name,
-                reason: "a layout has at most 64 bytes",
-            });
+            return Err(FileError::Invalid { name: FORMAT.name, reason: "a layout has at most 64 bytes" });
         }
         let mut header = FORMAT.blank_header();
         header[12] = K::WIDTH as u8;
         header[13] = layout.len() as u8;
         header[16..16 + layout.len()].copy_from_slice(layout);
-        Ok(Self {
-            file: SealedWriter::new(&FORMAT, &header, part),
-            count: 0,
-            last: None,
-        })
+        Ok(Self { file: SealedWriter::new(&FORMAT, &header, part), count: 0, last: None })
     }
 
     /// Appends keys, which must ascend (equal ones may stand side by side), within and between calls.
@@ -118,13 +107,7 @@ impl<K: CandidateKey> CandidateFileWriter<K> {
     /// Ends the file: its last part and what it holds.
     pub fn finish(self) -> (Vec<u8>, CandidateSummary) {
         let (part, trailer, _) = self.file.finish(self.count);
-        (
-            part,
-            CandidateSummary {
-                count: trailer.count,
-                digest: trailer.digest,
-            },
-        )
+        (part, CandidateSummary { count: trailer.count, digest: trailer.digest })
     }
 }
 
@@ -143,25 +126,13 @@ pub struct CandidateReader<K> {
 impl<K: CandidateKey> CandidateReader<K> {
     /// For a file of keys of type `K` in this layout; any other file is refused.
     pub fn new(layout: &[u8]) -> Self {
-        Self {
-            file: Unsealer::new(&FORMAT),
-            layout: layout.to_vec(),
-            cut: Vec::new(),
-            count: 0,
-            last: None,
-        }
+        Self { file: Unsealer::new(&FORMAT), layout: layout.to_vec(), cut: Vec::new(), count: 0, last: None }
     }
 
-    /// Takes a chunk cut anywhere, and appends its keys to `keys`. The last six keys or so come only with later chunks or not
-    /// before the trailer has been told apart from them.
+    /// Takes a chunk cut anywhere, and appends its keys to `keys`. The last six keys or so come only with
+    /// later chunks or not before the trailer has been told apart from them.
     pub fn feed(&mut self, chunk: &[u8], keys: &mut Vec<K>) -> Result<(), FileError> {
-        let Self {
-            file,
-            layout,
-            cut,
-            count,
-            last,
-        } = self;
+        let Self { file, layout, cut, count, last } = self;
         file.feed(chunk, |header, mut body| {
             if *count == 0 {
                 check_header::<K>(header, layout)?;
@@ -185,7 +156,8 @@ impl<K: CandidateKey> CandidateReader<K> {
         })
     }
 
-    /// Ends the file and checks count and digest. Results drawn from the keys are to be used only if this succeeds.
+    /// Ends the file and checks count and digest. Results drawn from the keys are to be used only if this
+    /// succeeds.
     pub fn finish(self) -> Result<CandidateSummary, FileError> {
         let Some(header) = self.file.header() else {
             return Err(FileError::Truncated { name: FORMAT.name });
@@ -198,10 +170,7 @@ impl<K: CandidateKey> CandidateReader<K> {
                 reason: "its length does not fit its count",
             });
         }
-        Ok(CandidateSummary {
-            count: trailer.count,
-            digest: trailer.digest,
-        })
+        Ok(CandidateSummary { count: trailer.count, digest: trailer.digest })
     }
 }
 
@@ -210,10 +179,7 @@ pub fn candidate_layout(header: &[u8]) -> Result<&[u8], FileError> {
     FORMAT.check_header(header)?;
     let len = usize::from(header[13]);
     if len > MAX_LAYOUT {
-        return Err(FileError::Invalid {
-            name: FORMAT.name,
-            reason: "a layout has at most 64 bytes",
-        });
+        return Err(FileError::Invalid { name: FORMAT.name, reason: "a layout has at most 64 bytes" });
     }
     Ok(&header[16..16 + len])
 }
@@ -221,16 +187,10 @@ pub fn candidate_layout(header: &[u8]) -> Result<&[u8], FileError> {
 fn check_header<K: CandidateKey>(header: &[u8], layout: &[u8]) -> Result<(), FileError> {
     let name = FORMAT.name;
     if usize::from(header[12]) != K::WIDTH {
-        return Err(FileError::Invalid {
-            name,
-            reason: "its keys have another width than the run's",
-        });
+        return Err(FileError::Invalid { name, reason: "its keys have another width than the run's" });
     }
     if candidate_layout(header)? != layout {
-        return Err(FileError::Invalid {
-            name,
-            reason: "its keys have another layout than the run's",
-        });
+        return Err(FileError::Invalid { name, reason: "its keys have another layout than the run's" });
     }
     Ok(())
 }
@@ -241,10 +201,7 @@ fn check_order<K: CandidateKey>(last: &mut Option<K>, keys: &[K]) -> Result<(), 
         return Ok(());
     };
     if last.is_some_and(|last| last > first) || !keys.is_sorted() {
-        return Err(FileError::Invalid {
-            name: FORMAT.name,
-            reason: "its keys are not in order",
-        });
+        return Err(FileError::Invalid { name: FORMAT.name, reason: "its keys are not in order" });
     }
     *last = Some(end);
     Ok(())
@@ -269,11 +226,7 @@ mod tests {
         file
     }
 
-    fn read<K: CandidateKey>(
-        layout: &[u8],
-        file: &[u8],
-        chunk: usize,
-    ) -> Result<Vec<K>, FileError> {
+    fn read<K: CandidateKey>(layout: &[u8], file: &[u8], chunk: usize) -> Result<Vec<K>, FileError> {
         let (mut reader, mut keys) = (CandidateReader::new(layout), Vec::new());
         for chunk in file.chunks(chunk) {
             reader.feed(chunk, &mut keys)?;
@@ -304,14 +257,8 @@ mod tests {
         for at in 0..file.len() {
             let mut damaged = file.clone();
             damaged[at] ^= 0x10;
-            assert!(
-                read::<u64>(b"layout", &damaged, 29).is_err(),
-                "byte {at} changed"
-            );
-            assert!(
-                read::<u64>(b"layout", &file[..at], 29).is_err(),
-                "cut before byte {at}"
-            );
+            assert!(read::<u64>(b"layout", &damaged, 29).is_err(), "byte {at} changed");
+            assert!(read::<u64>(b"layout", &file[..at], 29).is_err(), "cut before byte {at}");
         }
     }
 

@@ -9,14 +9,13 @@
 //! | count × size | the encodings, row 0 first |
 //! | 48 | [trailer](super::sealed), counting encodings |
 //!
-//! Rows have one size and stand at fixed places, so a worker fetches just the range of rows that its task names.
-//! Popcounts are not stored: they are recomputed as fast as memory delivers the rows, and a stored copy could disagree.
+//! Rows have one size and stand at fixed places, so a worker fetches just the range of rows that its task
+//! names. Popcounts are not stored: they are recomputed as fast as memory delivers the rows, and a stored
+//! copy could disagree.
 
 use std::ops::Range;
 
-use super::sealed::{
-    FileDigest, FileError, Format, SealedWriter, TRAILER_LEN, Trailer, Unsealer, u32_at,
-};
+use super::sealed::{FileDigest, FileError, Format, SealedWriter, TRAILER_LEN, Trailer, Unsealer, u32_at};
 
 /// Bytes before the first row.
 pub const ENCODING_HEADER_LEN: usize = 32;
@@ -44,16 +43,13 @@ pub struct EncodingFile {
 }
 
 impl EncodingFile {
-    /// Reads the description from the file's first [`ENCODING_HEADER_LEN`] bytes, its last [`ENCODING_TRAILER_LEN`] and its
-    /// length, which must agree. The rows' digest is not checked: that is [`EncodingReader`]'s.
+    /// Reads the description from the file's first [`ENCODING_HEADER_LEN`] bytes, its last
+    /// [`ENCODING_TRAILER_LEN`] and its length, which must agree. The rows' digest is not checked: that is
+    /// [`EncodingReader`]'s.
     pub fn describe(header: &[u8], trailer: &[u8], len: u64) -> Result<Self, FileError> {
         FORMAT.check_header(header)?;
         let trailer = Trailer::parse(trailer, &FORMAT)?;
-        let file = Self {
-            size: size_of_rows(header)?,
-            count: trailer.count,
-            digest: trailer.digest,
-        };
+        let file = Self { size: size_of_rows(header)?, count: trailer.count, digest: trailer.digest };
         if file.len() != Some(len) {
             return Err(FileError::Invalid {
                 name: FORMAT.name,
@@ -66,9 +62,7 @@ impl EncodingFile {
     /// The file's whole length in bytes; `None` if that is no 64-bit number.
     pub fn len(&self) -> Option<u64> {
         let frame = (ENCODING_HEADER_LEN + ENCODING_TRAILER_LEN) as u64;
-        self.count
-            .checked_mul(u64::from(self.size))?
-            .checked_add(frame)
+        self.count.checked_mul(u64::from(self.size))?.checked_add(frame)
     }
 
     /// Whether there are no rows.
@@ -79,11 +73,7 @@ impl EncodingFile {
     /// Where in the file the given rows lie.
     pub fn row_range_bytes(&self, rows: Range<u64>) -> Result<Range<u64>, FileError> {
         if rows.start > rows.end || rows.end > self.count {
-            return Err(FileError::RowsOutOfRange {
-                start: rows.start,
-                end: rows.end,
-                count: self.count,
-            });
+            return Err(FileError::RowsOutOfRange { start: rows.start, end: rows.end, count: self.count });
         }
         let place = |row: u64| ENCODING_HEADER_LEN as u64 + row * u64::from(self.size);
         Ok(place(rows.start)..place(rows.end))
@@ -92,10 +82,7 @@ impl EncodingFile {
 
 fn size_of_rows(header: &[u8]) -> Result<u32, FileError> {
     match u32_at(header, 12) {
-        0 => Err(FileError::Invalid {
-            name: FORMAT.name,
-            reason: "it says that encodings have 0 bytes",
-        }),
+        0 => Err(FileError::Invalid { name: FORMAT.name, reason: "it says that encodings have 0 bytes" }),
         size => Ok(size),
     }
 }
@@ -112,10 +99,7 @@ impl EncodingFileWriter {
     pub fn new(size: u32, part: usize) -> Self {
         let mut header = FORMAT.blank_header();
         header[12..16].copy_from_slice(&size.max(1).to_le_bytes());
-        Self {
-            size: size.max(1),
-            file: SealedWriter::new(&FORMAT, &header, part),
-        }
+        Self { size: size.max(1), file: SealedWriter::new(&FORMAT, &header, part) }
     }
 
     /// Appends packed rows; a piece may begin and end within a row.
@@ -132,20 +116,10 @@ impl EncodingFileWriter {
     pub fn finish(self) -> Result<(Vec<u8>, EncodingFile), FileError> {
         let bytes = self.file.written() - ENCODING_HEADER_LEN as u64;
         if !bytes.is_multiple_of(u64::from(self.size)) {
-            return Err(FileError::Invalid {
-                name: FORMAT.name,
-                reason: "its last row is incomplete",
-            });
+            return Err(FileError::Invalid { name: FORMAT.name, reason: "its last row is incomplete" });
         }
         let (part, trailer, _) = self.file.finish(bytes / u64::from(self.size));
-        Ok((
-            part,
-            EncodingFile {
-                size: self.size,
-                count: trailer.count,
-                digest: trailer.digest,
-            },
-        ))
+        Ok((part, EncodingFile { size: self.size, count: trailer.count, digest: trailer.digest }))
     }
 }
 
@@ -158,10 +132,7 @@ pub struct EncodingReader {
 
 impl Default for EncodingReader {
     fn default() -> Self {
-        Self {
-            file: Unsealer::new(&FORMAT),
-            bytes: 0,
-        }
+        Self { file: Unsealer::new(&FORMAT), bytes: 0 }
     }
 }
 
@@ -177,12 +148,11 @@ impl EncodingReader {
 
     /// Bytes per encoding, once the header has come.
     pub fn size(&self) -> Option<u32> {
-        self.file
-            .header()
-            .and_then(|header| size_of_rows(header).ok())
+        self.file.header().and_then(|header| size_of_rows(header).ok())
     }
 
-    /// Ends the file and checks count and digest. Rows already given out are to be used only if this succeeds.
+    /// Ends the file and checks count and digest. Rows already given out are to be used only if this
+    /// succeeds.
     pub fn finish(self) -> Result<EncodingFile, FileError> {
         let Some(header) = self.file.header() else {
             return Err(FileError::Truncated { name: FORMAT.name });
@@ -195,11 +165,7 @@ impl EncodingReader {
                 reason: "its length does not fit its count",
             });
         }
-        Ok(EncodingFile {
-            size,
-            count: trailer.count,
-            digest: trailer.digest,
-        })
+        Ok(EncodingFile { size, count: trailer.count, digest: trailer.digest })
     }
 }
 
@@ -271,10 +237,7 @@ mod tests {
     #[test]
     fn a_description_must_fit_the_length() {
         let (file, description) = write(8, &[7; 40], 40, 64);
-        let (head, tail) = (
-            &file[..ENCODING_HEADER_LEN],
-            &file[file.len() - ENCODING_TRAILER_LEN..],
-        );
+        let (head, tail) = (&file[..ENCODING_HEADER_LEN], &file[file.len() - ENCODING_TRAILER_LEN..]);
         assert!(EncodingFile::describe(head, tail, file.len() as u64 + 8).is_err());
         assert!(EncodingFile::describe(&head[..31], tail, file.len() as u64).is_err());
         assert!(EncodingFile::describe(head, &tail[1..], file.len() as u64).is_err());

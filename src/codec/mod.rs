@@ -1,8 +1,8 @@
 //! Bytes to meaning and back: uploads, the service's own files, results.
 //!
-//! Everything here is pure and streams: parsers are pushed chunks of any size, writers append to buffers that the caller
-//! drains, and memory does not grow with the data (the block reader, whose result is the data, excepted). Where a file
-//! lies and how its bytes travel is somebody else's concern.
+//! Everything here is pure and streams: parsers are pushed chunks of any size, writers append to buffers
+//! that the caller drains, and memory does not grow with the data (the block reader, whose result is the
+//! data, excepted). Where a file lies and how its bytes travel is somebody else's concern.
 //!
 //! - [`upload`]: the JSON upload bodies and packed binary, over the lexer in [`json`]
 //! - [`block_hash`]: digests of block ids

@@ -1,9 +1,10 @@
-//! The binary similarity file: the serialization of PyPI anonlink, which `anonlink.serialization` reads and writes.
+//! The binary similarity file: the serialization of PyPI anonlink, which `anonlink.serialization` reads and
+//! writes.
 //!
-//! A header of four bytes (version 1, then the widths of a score, a party index and a row index), and per pair: score
-//! (IEEE double), party 0, party 1, row 0, row 1, all little-endian and without padding. There is no count: it follows
-//! from the length. Pairs stand best first. We write widths 8, 4 and 4, as anonlink itself does for its own candidates,
-//! and read any widths that anonlink can produce.
+//! A header of four bytes (version 1, then the widths of a score, a party index and a row index), and per
+//! pair: score (IEEE double), party 0, party 1, row 0, row 1, all little-endian and without padding. There
+//! is no count: it follows from the length. Pairs stand best first. We write widths 8, 4 and 4, as anonlink
+//! itself does for its own candidates, and read any widths that anonlink can produce.
 //!
 //! Format source: `anonlink/serialization.py` of release 0.15.3.
 
@@ -31,13 +32,12 @@ pub enum SimilarityError {
     Version(u8),
     /// Widths that anonlink does not produce.
     #[error(
-        "a similarity file with {score}-byte scores, {party}-byte parties and {row}-byte rows; known are scores of 4 or 8, and 1, 2, 4 or 8 for the others"
+        "a similarity file with {score}-byte scores, {party}-byte parties and {row}-byte rows; \
+         known are scores of 4 or 8, and 1, 2, 4 or 8 for the others"
     )]
     Widths { score: u8, party: u8, row: u8 },
     /// An index that does not fit 32 bits.
-    #[error(
-        "pair {pair} of the similarity file has index {index}, the largest known is 4294967295"
-    )]
+    #[error("pair {pair} of the similarity file has index {index}, the largest known is 4294967295")]
     Index { pair: u64, index: u64 },
     /// The file ends within the header or a pair.
     #[error("the similarity file is cut short after {pairs} pairs")]
@@ -72,17 +72,10 @@ impl Widths {
         if version != 1 {
             return Err(SimilarityError::Version(version));
         }
-        if !matches!(score, 4 | 8)
-            || !matches!(party, 1 | 2 | 4 | 8)
-            || !matches!(row, 1 | 2 | 4 | 8)
-        {
+        if !matches!(score, 4 | 8) || !matches!(party, 1 | 2 | 4 | 8) || !matches!(row, 1 | 2 | 4 | 8) {
             return Err(SimilarityError::Widths { score, party, row });
         }
-        Ok(Self {
-            score: score.into(),
-            party: party.into(),
-            row: row.into(),
-        })
+        Ok(Self { score: score.into(), party: party.into(), row: row.into() })
     }
 
     fn pair_len(self) -> usize {
@@ -93,21 +86,13 @@ impl Widths {
         let (score, indices) = bytes.split_at(self.score);
         let (parties, rows) = indices.split_at(2 * self.party);
         let index = |bytes: &[u8]| {
-            let index = bytes
-                .iter()
-                .rev()
-                .fold(0u64, |index, &byte| index << 8 | u64::from(byte));
-            u32::try_from(index).map_err(|_| SimilarityError::Index {
-                pair: number,
-                index,
-            })
+            let index = bytes.iter().rev().fold(0u64, |index, &byte| index << 8 | u64::from(byte));
+            u32::try_from(index).map_err(|_| SimilarityError::Index { pair: number, index })
         };
         Ok(SimilarityPair {
             score: match score.try_into() {
                 Ok(double) => f64::from_le_bytes(double),
-                Err(_) => {
-                    f32::from_le_bytes(score.try_into().expect("a score has 8 or 4 bytes")).into()
-                }
+                Err(_) => f32::from_le_bytes(score.try_into().expect("a score has 8 or 4 bytes")).into(),
             },
             party0: index(&parties[..self.party])?,
             party1: index(&parties[self.party..])?,
@@ -118,9 +103,7 @@ impl Widths {
 
     /// The same for the widths that we write, at memory speed.
     fn common(bytes: &[u8; SIMILARITY_PAIR_LEN]) -> SimilarityPair {
-        let word = |at: usize| {
-            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-        };
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         SimilarityPair {
             score: f64::from_bits(u64::from(word(4)) << 32 | u64::from(word(0))),
             party0: word(8),
@@ -164,12 +147,7 @@ impl SimilarityReader {
             each(widths.pair(&pair, self.pairs)?);
             self.pairs += 1;
         }
-        let rest = if widths
-            == (Widths {
-                score: 8,
-                party: 4,
-                row: 4,
-            }) {
+        let rest = if widths == (Widths { score: 8, party: 4, row: 4 }) {
             let (pairs, rest) = chunk.as_chunks();
             pairs.iter().map(Widths::common).for_each(each);
             self.pairs += pairs.len() as u64;
@@ -226,13 +204,7 @@ mod tests {
     }
 
     fn pair(score: f64, party0: u32, party1: u32, row0: u32, row1: u32) -> SimilarityPair {
-        SimilarityPair {
-            score,
-            party0,
-            party1,
-            row0,
-            row1,
-        }
+        SimilarityPair { score, party0, party1, row0, row1 }
     }
 
     /// Made by anonlink 0.15.3: `dump_candidate_pairs((array('d', [1.0, 2/3, 0.5]), (array('I', [0, 0, 1]),
@@ -241,26 +213,21 @@ mod tests {
         01080404000000000000f03f00000000010000000300000007000000555555555555e53f000000000200000000000000\
         ffffffff000000000000e03f01000000020000007011010001000000";
 
-    /// The same pairs with arrays of `'f'`, `'B'` and `'Q'`, and 2/3 replaced by 0.75; the row stays 2^32 - 1.
+    /// The same pairs with arrays of `'f'`, `'B'` and `'Q'`, and 2/3 replaced by 0.75; the row stays 2^32 -
+    /// 1.
     const GOLDEN_WIDTHS: &str = "\
         010401080000803f0001030000000000000007000000000000000000403f00020000000000000000ffffffff00000000\
         0000003f010270110100000000000100000000000000";
 
     fn unhex(hex: &str) -> Vec<u8> {
         let digit = |byte: u8| (byte as char).to_digit(16).expect("a hex digit") as u8;
-        hex.as_bytes()
-            .chunks(2)
-            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-            .collect()
+        hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
     }
 
     #[test]
     fn files_are_those_of_anonlink() {
-        let mut pairs = [
-            pair(1.0, 0, 1, 3, 7),
-            pair(2.0 / 3.0, 0, 2, 0, u32::MAX),
-            pair(0.5, 1, 2, 70_000, 1),
-        ];
+        let mut pairs =
+            [pair(1.0, 0, 1, 3, 7), pair(2.0 / 3.0, 0, 2, 0, u32::MAX), pair(0.5, 1, 2, 70_000, 1)];
         assert_eq!(write(&pairs), unhex(GOLDEN));
         assert_eq!(read(&unhex(GOLDEN), 5), Ok(pairs.to_vec()));
         pairs[1].score = 0.75;
@@ -293,19 +260,10 @@ mod tests {
     fn other_headers_and_indices_are_refused() {
         assert_eq!(read(&[2, 8, 4, 4], 4), Err(SimilarityError::Version(2)));
         for header in [[1, 2, 4, 4], [1, 8, 3, 4], [1, 8, 4, 0], [1, 255, 255, 255]] {
-            assert!(
-                matches!(read(&header, 4), Err(SimilarityError::Widths { .. })),
-                "{header:?}"
-            );
+            assert!(matches!(read(&header, 4), Err(SimilarityError::Widths { .. })), "{header:?}");
         }
         let mut wide = vec![1, 4, 1, 8, 0, 0, 0, 0, 0, 1];
         wide.extend([7u64, 1 << 32].iter().flat_map(|row| row.to_le_bytes()));
-        assert_eq!(
-            read(&wide, 100),
-            Err(SimilarityError::Index {
-                pair: 0,
-                index: 1 << 32
-            })
-        );
+        assert_eq!(read(&wide, 100), Err(SimilarityError::Index { pair: 0, index: 1 << 32 }));
     }
 }

@@ -6,7 +6,15 @@ use std::time::Duration;
 use clap::Args;
 
 use super::numbers;
-use crate::cache::RateLimit;
+
+/// How many requests a client may send.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// Requests per second in the long run.
+    pub per_second: f64,
+    /// Requests at once after a pause.
+    pub burst: f64,
+}
 
 /// Settings of the REST API.
 #[derive(Debug, Clone, Args)]

@@ -31,6 +31,10 @@ pub struct JobArgs {
     #[arg(long, env = "SIMILARITY_SCORES_MAX_CANDIDATE_PAIRS", value_name = "N", default_value = "500_000_000", value_parser = numbers::integer::<u64>)]
     pub similarity_scores_max_candidate_pairs: u64,
 
+    /// Seconds after which the task of a worker that has vanished is given to another
+    #[arg(long, env = "LEASE_SECONDS", value_name = "S", default_value = "30", value_parser = clap::value_parser!(u64).range(2..=3600))]
+    pub lease_seconds: u64,
+
     /// Comparison kernel: auto, scalar, avx2, avx512 or neon
     #[arg(long, env = "ANONLINK_KERNEL", value_name = "NAME", default_value = "auto")]
     pub kernel: KernelChoice,

@@ -9,7 +9,7 @@ mod logs;
 mod numbers;
 pub mod system;
 
-pub use api::ApiArgs;
+pub use api::{ApiArgs, RateLimit};
 pub use data::DataArgs;
 pub use jobs::{JobArgs, default_concurrency};
 pub use logs::{LogArgs, LogFormat};

@@ -153,7 +153,13 @@ pub struct LedgerCounts {
 pub trait Ledger: Send + Sync {
     /// Takes the next task of these queues, if there is one. `worker` names the process, for people; `lease` is a fresh
     /// random value. The first claim of a run's `plan` task moves the run to running.
-    async fn claim(&self, worker: &str, queues: &[Queue], lease: Lease, ttl: Duration) -> DbResult<Option<ClaimedTask>>;
+    async fn claim(
+        &self,
+        worker: &str,
+        queues: &[Queue],
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<Option<ClaimedTask>>;
 
     /// Renews a lease and the protection of the objects registered with it.
     async fn renew_task(&self, task: TaskId, lease: Lease, ttl: Duration) -> DbResult<Held>;
@@ -163,7 +169,13 @@ pub trait Ledger: Send + Sync {
 
     /// Records an error. The task waits for `retry_after` and is tried again, or, if `retry_after` is `None` or it was the
     /// last allowed, its runs fail with the message. The lease's objects are doomed.
-    async fn fail(&self, task: TaskId, lease: Lease, message: &str, retry_after: Option<Duration>) -> DbResult<Held>;
+    async fn fail(
+        &self,
+        task: TaskId,
+        lease: Lease,
+        message: &str,
+        retry_after: Option<Duration>,
+    ) -> DbResult<Held>;
 
     /// Gives a task back unharmed. The lease's objects are doomed.
     async fn hand_back(&self, task: TaskId, lease: Lease) -> DbResult<Held>;

@@ -33,7 +33,12 @@ pub trait Db:
 }
 
 impl<T> Db for T where
-    T: projects::Projects + uploads::Uploads + runs::Runs + ledger::Ledger + objects::Objects + schema::Schema
+    T: projects::Projects
+        + uploads::Uploads
+        + runs::Runs
+        + ledger::Ledger
+        + objects::Objects
+        + schema::Schema
 {
 }
 

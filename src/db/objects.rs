@@ -12,7 +12,13 @@ use crate::domain::ProjectId;
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Announces that an object will be written under a lease (an upload's or a task's).
-    async fn register_object(&self, name: &str, project: ProjectId, lease: Lease, ttl: Duration) -> DbResult<()>;
+    async fn register_object(
+        &self,
+        name: &str,
+        project: ProjectId,
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<()>;
 
     /// Up to `limit` names that nothing needs any more: doomed ones, and those whose writer's lease has run out.
     async fn dead_objects(&self, limit: usize) -> DbResult<Vec<String>>;

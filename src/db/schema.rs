@@ -29,9 +29,13 @@ impl SchemaStatus {
     pub fn advice(&self) -> String {
         let Self { version, min_binary, known } = self;
         if version < known {
-            format!("the schema is at version {version} and this binary needs {known}: run `anonlink migrate`")
+            format!(
+                "the schema is at version {version} and this binary needs {known}: run `anonlink migrate`"
+            )
         } else if known < min_binary {
-            format!("the schema needs a binary that knows version {min_binary}, this one knows {known}: use a newer one")
+            format!(
+                "the schema needs a binary that knows version {min_binary}, this one knows {known}: use a newer one"
+            )
         } else {
             format!("the schema is at version {version}, which fits")
         }

@@ -56,10 +56,22 @@ pub enum FinishUpload {
 #[async_trait]
 pub trait Uploads: Send + Sync {
     /// Takes the right to upload for `ttl`. An upload whose lease has run out may be taken over.
-    async fn begin_upload(&self, project: ProjectId, party: u16, lease: Lease, ttl: Duration) -> DbResult<BeginUpload>;
+    async fn begin_upload(
+        &self,
+        project: ProjectId,
+        party: u16,
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<BeginUpload>;
 
     /// Extends the lease, and the protection of the objects registered with it; false if it was lost.
-    async fn renew_upload(&self, project: ProjectId, party: u16, lease: Lease, ttl: Duration) -> DbResult<bool>;
+    async fn renew_upload(
+        &self,
+        project: ProjectId,
+        party: u16,
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<bool>;
 
     /// Records the end of an upload. With `Verdict::Ready` the named objects become live; when this was the last party,
     /// all created runs are queued and their `plan` tasks enqueued. In all other cases the lease's objects are doomed.

@@ -82,7 +82,9 @@ impl Stage {
 
     /// The stage of a number that the metadata store kept.
     pub fn from_number(number: i64) -> Option<Self> {
-        [Self::WaitingForClks, Self::Compare, Self::Output].into_iter().find(|s| i64::from(s.number()) == number)
+        [Self::WaitingForClks, Self::Compare, Self::Output]
+            .into_iter()
+            .find(|s| i64::from(s.number()) == number)
     }
 
     /// The words that clients know.

@@ -70,7 +70,9 @@ impl<K: Hash + Eq + Clone, V: Weighed> Cache<K, V> {
         let mut total: usize = inner.slots.values().map(|slot| slot.weight).sum();
         while total > self.bound {
             let loaded = inner.slots.iter().filter(|(other, slot)| slot.weight > 0 && *other != key);
-            let Some(oldest) = loaded.min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone()) else { break };
+            let Some(oldest) = loaded.min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone()) else {
+                break;
+            };
             total -= inner.slots.remove(&oldest).map_or(0, |slot| slot.weight);
         }
     }

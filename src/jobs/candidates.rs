@@ -73,7 +73,12 @@ pub(super) struct KeyStream<K> {
 
 impl<K: FileKey> KeyStream<K> {
     /// Opens a file whose keys must have this layout.
-    pub(super) fn open(store: &Store, handle: &Handle, object: &str, layout: &[u8]) -> Result<Self, JobError> {
+    pub(super) fn open(
+        store: &Store,
+        handle: &Handle,
+        object: &str,
+        layout: &[u8],
+    ) -> Result<Self, JobError> {
         Ok(Self {
             length: handle.block_on(store.size(object))?,
             store: store.clone(),

@@ -39,7 +39,7 @@ pub(super) async fn compare(
     let project = context.db.project(task.project).await?.ok_or(JobError::Cancelled)?;
     let facts = context.facts(task.project, work.comparison, work.threshold).await?;
     let object = name::candidates(task.project, work.number, &task.lease.hex());
-    context.db.register_object(&object, task.project, task.lease, super::heartbeat::TTL).await?;
+    context.db.register_object(&object, task.project, task.lease, context.settings.lease).await?;
     let candidates = match facts.spec.layout.fits_u64() {
         true => search::<u64>(context, &facts, &work, &object, project.result_type, cancelled).await?,
         false => search::<u128>(context, &facts, &work, &object, project.result_type, cancelled).await?,
@@ -72,8 +72,10 @@ async fn search<K: FileKey>(
                 for start1 in (rows1.0..rows1.1).step_by(TILE_ROWS as usize) {
                     let b_rows = (start1, start1.saturating_add(TILE_ROWS).min(rows1.1));
                     let (size, comparison) = (facts.spec.size, work.comparison.0);
-                    let a = context.tile(comparison, party(facts, party0)?, size, a_rows, &facts.order).await?;
-                    let b = context.tile(comparison, party(facts, party1)?, size, b_rows, &facts.order).await?;
+                    let a =
+                        context.tile(comparison, party(facts, party0)?, size, a_rows, &facts.order).await?;
+                    let b =
+                        context.tile(comparison, party(facts, party1)?, size, b_rows, &facts.order).await?;
                     let (facts, cancelled) = (facts.clone(), cancelled.clone());
                     keys = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);
@@ -91,12 +93,14 @@ async fn search<K: FileKey>(
             let a_encodings = context.party_encodings(a, facts.spec.size).await?;
             let b_encodings = context.party_encodings(b, facts.spec.size).await?;
             let (a_blocks, b_blocks) = (context.party_blocks(a).await?, context.party_blocks(b).await?);
-            let objects = (a.blocks_object.clone().unwrap_or_default(), b.blocks_object.clone().unwrap_or_default());
+            let objects =
+                (a.blocks_object.clone().unwrap_or_default(), b.blocks_object.clone().unwrap_or_default());
             let plan = context.block_plan((&a_blocks, &objects.0), (&b_blocks, &objects.1), target).await?;
             let (facts, cancelled, kernel) = (facts.clone(), cancelled.clone(), context.settings.kernel);
             let keys = blocking(move || {
                 let slices = plan.0.get(batch as usize);
-                let slices = slices.ok_or_else(|| JobError::Permanent(format!("there is no batch {batch}")))?;
+                let slices =
+                    slices.ok_or_else(|| JobError::Permanent(format!("there is no batch {batch}")))?;
                 let stop = || cancelled.load(Ordering::Relaxed);
                 let a = Blocked { encodings: &a_encodings.0, index: &a_blocks.0 };
                 let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
@@ -121,5 +125,8 @@ async fn search<K: FileKey>(
 }
 
 fn party(facts: &Facts, index: u16) -> Result<&PartyFacts, JobError> {
-    facts.parties.get(usize::from(index)).ok_or_else(|| JobError::Permanent(format!("there is no party {index}")))
+    facts
+        .parties
+        .get(usize::from(index))
+        .ok_or_else(|| JobError::Permanent(format!("there is no party {index}")))
 }

@@ -1,6 +1,7 @@
 //! What every task needs: the stores, the settings, the caches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cache::Cache;
 use super::data::{BlockPlan, PartyBlocks, PartyEncodings, PreparedTile, TileKey};
@@ -26,6 +27,8 @@ pub struct JobSettings {
     pub solver_limit: u64,
     /// Candidate pairs above which a run of similarity scores fails.
     pub similarity_limit: u64,
+    /// How long a lease lasts without renewal.
+    pub lease: Duration,
     /// Comparison kernel.
     pub kernel: Kernel,
     /// Key that turns a run's stored seed into the seed of its permutations: whoever reads the metadata alone can't redo them.
@@ -37,7 +40,9 @@ impl JobSettings {
     pub(super) fn limit(&self, result_type: ResultType) -> (u64, &'static str) {
         match result_type {
             ResultType::SimilarityScores => (self.similarity_limit, "SIMILARITY_SCORES_MAX_CANDIDATE_PAIRS"),
-            ResultType::Groups | ResultType::Permutations => (self.solver_limit, "SOLVER_MAX_CANDIDATE_PAIRS"),
+            ResultType::Groups | ResultType::Permutations => {
+                (self.solver_limit, "SOLVER_MAX_CANDIDATE_PAIRS")
+            }
         }
     }
 }

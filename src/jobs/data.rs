@@ -8,9 +8,7 @@ use super::cache::Weighed;
 use super::facts::PartyFacts;
 use super::{JobContext, JobError};
 use crate::codec::block_file::{BLOCK_TRAILER_LEN, BlockFile, BlockReader};
-use crate::codec::encoding_file::{
-    ENCODING_HEADER_LEN, ENCODING_TRAILER_LEN, EncodingFile, EncodingReader,
-};
+use crate::codec::encoding_file::{ENCODING_HEADER_LEN, ENCODING_TRAILER_LEN, EncodingFile, EncodingReader};
 use crate::matching::blocked::{BlockSlice, plan_batches};
 use crate::matching::blocks::{BlockIndex, common_blocks};
 use crate::matching::encoding::{EncodingSize, Encodings};
@@ -70,7 +68,9 @@ impl JobContext {
         rows: (u32, u32),
     ) -> Result<Encodings, JobError> {
         let object = party.encodings_object.as_str();
-        let wrong = || JobError::Permanent(format!("the encodings of party {} are not what was uploaded", party.index));
+        let wrong = || {
+            JobError::Permanent(format!("the encodings of party {} are not what was uploaded", party.index))
+        };
         let bytes = if rows == (0, party.count) {
             let (length, mut stream) = self.store.stream(object).await?;
             let mut reader = EncodingReader::default();

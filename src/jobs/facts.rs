@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use blake2::Digest;
 use blake2::Blake2b;
+use blake2::Digest;
 use blake2::digest::consts::U32;
 
 use super::cache::Weighed;
@@ -99,7 +99,8 @@ impl JobContext {
             let rows: Vec<u32> = parties.iter().map(|party| party.count).collect();
             let (spec, order) = blocking(move || {
                 let threshold = Threshold::new(threshold).map_err(|e| JobError::Permanent(e.to_string()))?;
-                let spec = CompareSpec::new(size, threshold, &rows).map_err(|e| JobError::Permanent(e.to_string()))?;
+                let spec = CompareSpec::new(size, threshold, &rows)
+                    .map_err(|e| JobError::Permanent(e.to_string()))?;
                 let samples: Vec<&Encodings> = samples.iter().collect();
                 Ok((Arc::new(spec), BitOrder::from_samples(&samples)))
             })
@@ -112,7 +113,8 @@ impl JobContext {
     /// Bytes per encoding of a project.
     async fn encoding_size(&self, project: ProjectId) -> Result<EncodingSize, JobError> {
         let record = self.db.project(project).await?.ok_or(JobError::Cancelled)?;
-        let bytes = record.encoding_size.ok_or_else(|| JobError::Permanent("the project has no encodings".into()))?;
+        let bytes =
+            record.encoding_size.ok_or_else(|| JobError::Permanent("the project has no encodings".into()))?;
         EncodingSize::new(bytes).map_err(|error| JobError::Permanent(error.to_string()))
     }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use super::candidates::{FileKey, merged, write_keys};
 use super::data::blocking;
 use super::facts::{Facts, layout_bytes};
-use super::{JobContext, JobError, heartbeat};
+use super::{JobContext, JobError};
 use crate::codec::results::{GroupsText, TextFormat, mask_json, permutation_json};
 use crate::codec::similarity_file::{SIMILARITY_HEADER, SimilarityPair, write_pairs};
 use crate::db::ledger::{ClaimedTask, Outcome, RunForWork};
@@ -73,7 +73,7 @@ pub(super) async fn finish(
         names.extend(&outputs.permutations);
     }
     for object in names.into_iter().chain(&outputs.premerged) {
-        context.db.register_object(object, task.project, task.lease, heartbeat::TTL).await?;
+        context.db.register_object(object, task.project, task.lease, context.settings.lease).await?;
     }
     let finishing = Finishing {
         store: context.store.clone(),
@@ -106,7 +106,8 @@ fn premerge_names(files: usize) -> std::ops::Range<usize> {
 /// The seed of a run's permutations: the stored one, keyed with a secret that the metadata store doesn't hold (BLAKE2b-256, RFC
 /// 7693).
 fn unseal(key: &[u8; 32], stored: &[u8; 32]) -> [u8; 32] {
-    let mut mac = <Blake2bMac<U32> as KeyInit>::new_from_slice(key).expect("BLAKE2b takes keys of up to 64 bytes");
+    let mut mac =
+        <Blake2bMac<U32> as KeyInit>::new_from_slice(key).expect("BLAKE2b takes keys of up to 64 bytes");
     mac.update(stored);
     mac.finalize_fixed().into()
 }
@@ -152,7 +153,8 @@ impl Finishing {
         let mut count = 0;
         for key in merged::<K>(&self.store, &self.handle, files, &layout_bytes(&spec.layout))? {
             let candidate = spec.layout.decode(&spec.ranks, key?);
-            let candidate = candidate.ok_or_else(|| JobError::Permanent("a candidate file holds no candidates".into()))?;
+            let candidate = candidate
+                .ok_or_else(|| JobError::Permanent("a candidate file holds no candidates".into()))?;
             if candidate.score < self.run.threshold {
                 break;
             }

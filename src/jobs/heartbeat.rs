@@ -10,8 +10,6 @@ use crate::db::ledger::Held;
 use crate::db::{Db, Lease};
 use crate::domain::TaskId;
 
-/// How long a lease lasts without renewal.
-pub(super) const TTL: Duration = Duration::from_secs(30);
 /// Time between renewals: short, because it is also how soon a cancelled task stops.
 const BEAT: Duration = Duration::from_secs(1);
 
@@ -42,11 +40,11 @@ fn lock(tasks: &Tasks) -> std::sync::MutexGuard<'_, HashMap<TaskId, (Lease, Arc<
 }
 
 impl Heartbeat {
-    /// Starts the thread. It ends once this and all kept tasks have been dropped.
+    /// Starts the thread, which renews leases for `ttl`. It ends once this and all kept tasks have been dropped.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(super) fn start(db: Arc<dyn Db>) -> std::io::Result<Self> {
+    pub(super) fn start(db: Arc<dyn Db>, ttl: Duration) -> std::io::Result<Self> {
         let tasks: Tasks = Arc::default();
         let weak = Arc::downgrade(&tasks);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -55,13 +53,16 @@ impl Heartbeat {
                 loop {
                     tokio::time::sleep(BEAT).await;
                     let Some(tasks) = weak.upgrade() else { return };
-                    let held: Vec<_> = lock(&tasks).iter().map(|(task, held)| (*task, held.clone())).collect();
+                    let held: Vec<_> =
+                        lock(&tasks).iter().map(|(task, held)| (*task, held.clone())).collect();
                     drop(tasks);
                     for (task, (lease, cancelled)) in held {
-                        match db.renew_task(task, lease, TTL).await {
+                        match db.renew_task(task, lease, ttl).await {
                             Ok(Held::Yes) => {}
                             Ok(Held::No) => cancelled.store(true, Ordering::Relaxed),
-                            Err(error) => tracing::warn!(task = task.0, %error, "a lease could not be renewed"),
+                            Err(error) => {
+                                tracing::warn!(task = task.0, %error, "a lease could not be renewed")
+                            }
                         }
                     }
                 }

@@ -102,7 +102,8 @@ impl Housekeeper {
         let mut swept = 0;
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|error| JobError::from(error.1))?;
-            let old: Vec<String> = batch.into_iter().filter(|(_, at)| is_old(at)).map(|(name, _)| name).collect();
+            let old: Vec<String> =
+                batch.into_iter().filter(|(_, at)| is_old(at)).map(|(name, _)| name).collect();
             let known = self.context.db.known_objects(&old).await?;
             for name in old.iter().filter(|name| !known.contains(name)) {
                 self.context.store.delete(name).await?;

@@ -15,7 +15,11 @@ const PARTS: u64 = 16;
 /// Comparisons below which a part isn't worth its overhead.
 const SMALL: u64 = 50_000_000;
 
-pub(super) async fn plan(context: &Arc<JobContext>, project: ProjectId, run: RunId) -> Result<Outcome, JobError> {
+pub(super) async fn plan(
+    context: &Arc<JobContext>,
+    project: ProjectId,
+    run: RunId,
+) -> Result<Outcome, JobError> {
     let run = context.db.run_for_work(run).await?.ok_or(JobError::Cancelled)?;
     let parties = context.parties(project).await?;
     let key = comparison_key(&parties);
@@ -70,7 +74,11 @@ fn ranges(rows: u32, steps: u32) -> impl Iterator<Item = (u32, u32)> {
     (0..steps).map(move |step| (at(step), at(step + 1)))
 }
 
-async fn by_blocks(context: &JobContext, parties: &[PartyFacts], aim: u64) -> Result<Vec<PlannedPart>, JobError> {
+async fn by_blocks(
+    context: &JobContext,
+    parties: &[PartyFacts],
+    aim: u64,
+) -> Result<Vec<PlannedPart>, JobError> {
     let mut indexes = Vec::with_capacity(parties.len());
     for party in parties {
         let object = party.blocks_object.clone().unwrap_or_default();

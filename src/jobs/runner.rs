@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::compare::{Comparing, compare};
 use super::finish::finish;
-use super::heartbeat::{Heartbeat, TTL};
+use super::heartbeat::Heartbeat;
 use super::plan::plan;
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
@@ -37,7 +37,7 @@ impl Runner {
     /// # Errors
     /// The system gives no thread for the heartbeats.
     pub fn new(context: Arc<JobContext>, queues: Vec<Queue>) -> std::io::Result<Self> {
-        let heartbeat = Heartbeat::start(context.db.clone())?;
+        let heartbeat = Heartbeat::start(context.db.clone(), context.settings.lease)?;
         Ok(Self { context, queues, heartbeat, draining: Arc::default() })
     }
 
@@ -84,7 +84,10 @@ impl Runner {
 
     async fn claim(&self) -> DbResult<Option<ClaimedTask>> {
         let lease = Lease(random_bytes(&*self.context.random));
-        self.context.db.claim(&self.context.settings.worker, &self.queues, lease, TTL).await
+        self.context
+            .db
+            .claim(&self.context.settings.worker, &self.queues, lease, self.context.settings.lease)
+            .await
     }
 
     async fn drain(&self, mut running: JoinSet<()>, grace: Duration) {
@@ -104,7 +107,12 @@ async fn turned_true(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
-async fn run_task(context: &Arc<JobContext>, heartbeat: &Heartbeat, draining: &AtomicBool, task: ClaimedTask) {
+async fn run_task(
+    context: &Arc<JobContext>,
+    heartbeat: &Heartbeat,
+    draining: &AtomicBool,
+    task: ClaimedTask,
+) {
     let started = Instant::now();
     let kept = heartbeat.keep(task.id, task.lease);
     let cancelled = kept.cancelled.clone();
@@ -125,13 +133,27 @@ async fn run_task(context: &Arc<JobContext>, heartbeat: &Heartbeat, draining: &A
     let seconds = started.elapsed().as_secs_f64();
     let (kind, id, attempt) = (task.work.kind().name(), task.id.0, task.attempt);
     match recorded {
-        Ok(held) => tracing::info!(task = id, kind, attempt, seconds, held = held == Held::Yes, outcome = what, "task"),
+        Ok(held) => tracing::info!(
+            task = id,
+            kind,
+            attempt,
+            seconds,
+            held = held == Held::Yes,
+            outcome = what,
+            "task"
+        ),
         // The lease will run out and somebody will do it again: nothing is lost.
-        Err(error) => tracing::error!(task = id, kind, attempt, seconds, outcome = what, %error, "not recorded"),
+        Err(error) => {
+            tracing::error!(task = id, kind, attempt, seconds, outcome = what, %error, "not recorded")
+        }
     }
 }
 
-async fn work(context: &Arc<JobContext>, task: &ClaimedTask, cancelled: &Arc<AtomicBool>) -> Result<Outcome, JobError> {
+async fn work(
+    context: &Arc<JobContext>,
+    task: &ClaimedTask,
+    cancelled: &Arc<AtomicBool>,
+) -> Result<Outcome, JobError> {
     match task.work.clone() {
         Work::Plan { run } => plan(context, task.project, run).await,
         Work::Compare { comparison, threshold, number, part } => {

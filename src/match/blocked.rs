@@ -114,17 +114,13 @@ pub fn compare_blocks<K: Key>(
         let rows_a = &a.index.block(slice.block_a)[slice.rows_a.start as usize..slice.rows_a.end as usize];
         let rows_b = &b.index.block(slice.block_b)[slice.rows_b.start as usize..slice.rows_b.end as usize];
         let found_before = out.len();
-        let emit = |(row_a, row_b): (u32, u32), and: u32, sum: u32, out: &mut Vec<K>| {
-            if is_smallest_shared(a.index, row_a, b.index, row_b, slice.block_a) {
-                out.push(spec.layout.encode(spec.ranks.rank(and, sum), pair_index, row_a, row_b));
-            }
-        };
+        let first = |row_a, row_b| is_smallest_shared(a.index, row_a, b.index, row_b, slice.block_a);
         if rows_a.len().min(rows_b.len()) >= TILE_ROWS {
             let tile_a = Tile::gather(kernel, a.encodings, rows_a, order);
             let tile_b = Tile::gather(kernel, b.encodings, rows_b, order);
-            compare(&tile_a, &tile_b, spec, stop, &emit, out)?;
+            compare(&tile_a, &tile_b, pair, spec, out, stop, first)?;
         } else {
-            compare_rows(kernel, (a.encodings, rows_a), (b.encodings, rows_b), spec, &emit, out);
+            compare_rows(kernel, (a.encodings, rows_a), (b.encodings, rows_b), pair_index, spec, out, first);
             words_since_poll += rows_a.len() * rows_b.len() * spec.size.words() + 64;
             if words_since_poll >= POLL_WORDS {
                 words_since_poll = 0;
@@ -139,13 +135,14 @@ pub fn compare_blocks<K: Key>(
 }
 
 /// Row against row, where they lie.
-fn compare_rows<K>(
+fn compare_rows<K: Key>(
     kernel: Kernel,
     (a, rows_a): (&Encodings, &[u32]),
     (b, rows_b): (&Encodings, &[u32]),
+    pair_index: u32,
     spec: &CompareSpec,
-    emit: &impl Fn((u32, u32), u32, u32, &mut Vec<K>),
     out: &mut Vec<K>,
+    accept: impl Fn(u32, u32) -> bool,
 ) {
     for &i in rows_a {
         let (row_a, popcount_a) = (a.row(i), a.popcount(i));
@@ -155,8 +152,8 @@ fn compare_rows<K>(
             if (low..=high).contains(&popcount_b) {
                 let sum = popcount_a + popcount_b;
                 let and = kernel.and_count(row_a, b.row(j));
-                if and >= spec.need.need(sum) {
-                    emit((i, j), and, sum, out);
+                if and >= spec.need.need(sum) && accept(i, j) {
+                    out.push(spec.layout.encode(spec.ranks.rank(and, sum), pair_index, i, j));
                 }
             }
         }

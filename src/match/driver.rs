@@ -13,11 +13,13 @@ use super::kernel::Kernel;
 use super::key::{Key, PartyPair};
 use super::order::BitOrder;
 use super::search::{CompareSpec, Stats, Stopped, compare_tiles};
-use super::sort::sort_keys;
+use super::sort::sort_keys_on;
 use super::tile::Tile;
 
-/// Rows per tile: two tiles of 1024-bit encodings are 8 MiB.
-const TILE_ROWS: u32 = 16 * 1024;
+/// Most rows per tile: two tiles of 1024-bit encodings are then 8 MiB.
+const MAX_TILE_ROWS: usize = 16 * 1024;
+/// Fewer rows per tile than this are not worth a task of their own.
+const MIN_TILE_ROWS: usize = 512;
 /// Comparisons per batch of blocks.
 const BATCH: u64 = 1 << 24;
 
@@ -32,6 +34,17 @@ pub struct Resources<'a> {
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Counts comparisons done, up to [`total_comparisons`].
     pub progress: &'a AtomicU64,
+}
+
+/// The parts of a search, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Choosing the order of bits, making tiles, planning tasks.
+    Prepare,
+    /// Comparing, on all threads.
+    Compare,
+    /// Putting the threads' candidates together and sorting them.
+    Merge,
 }
 
 enum Task {
@@ -63,8 +76,21 @@ pub fn find_candidates<K: Key>(
     spec: &CompareSpec,
     resources: Resources,
 ) -> Result<(Vec<K>, Stats), Stopped> {
+    find_candidates_by_phase(parties, blocks, spec, resources, |_| ())
+}
+
+/// [`find_candidates`], which tells `enter` of each phase as it begins, so that a caller with a clock can time
+/// them.
+pub fn find_candidates_by_phase<K: Key>(
+    parties: &[&Encodings],
+    blocks: Option<&[&BlockIndex]>,
+    spec: &CompareSpec,
+    resources: Resources,
+    mut enter: impl FnMut(Phase),
+) -> Result<(Vec<K>, Stats), Stopped> {
     assert!(spec.layout.bits() <= K::BITS, "keys of {} bits do not fit {}", spec.layout.bits(), K::BITS);
     assert!(usize::from(spec.layout.parties) == parties.len());
+    enter(Phase::Prepare);
     let order = BitOrder::from_samples(parties);
     let tiles = match blocks {
         None => prepare_tiles(parties, &order, resources),
@@ -101,14 +127,16 @@ pub fn find_candidates<K: Key>(
         }
         if stop() { Err(Stopped) } else { Ok((found, stats)) }
     };
+    enter(Phase::Compare);
     let results = on_threads(resources.threads, work);
+    enter(Phase::Merge);
     let (mut found, mut stats) = (Vec::new(), Stats::default());
     for result in results {
         let (keys, part) = result?;
         stats += part;
         if found.is_empty() { found = keys } else { found.extend(keys) }
     }
-    sort_keys(&mut found, spec.layout.bits());
+    sort_keys_on(&mut found, spec.layout.bits(), resources.threads);
     Ok((found, stats))
 }
 
@@ -125,11 +153,14 @@ fn on_threads<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
 /// All rows of each party as tiles. Rows are dealt out by popcount over the whole party, so that most pairs
 /// of far tiles are settled by their windows.
 fn prepare_tiles(parties: &[&Encodings], order: &BitOrder, resources: Resources) -> Vec<Vec<Tile>> {
+    // So many parts per party that each thread gets about eight pairs of parts.
+    let parts = (8 * resources.threads).isqrt() + 1;
     let mut jobs = Vec::new();
     for (party, encodings) in parties.iter().enumerate() {
         let mut rows: Vec<u32> = (0..encodings.len() as u32).collect();
         rows.sort_unstable_by_key(|&row| (encodings.popcount(row), row));
-        jobs.extend(rows.chunks(TILE_ROWS as usize).map(|rows| (party, rows.to_vec())));
+        let tile_rows = rows.len().div_ceil(parts).clamp(MIN_TILE_ROWS, MAX_TILE_ROWS);
+        jobs.extend(rows.chunks(tile_rows).map(|rows| (party, rows.to_vec())));
     }
     let next = AtomicUsize::new(0);
     let mut done: Vec<(usize, Tile)> = on_threads(resources.threads, || {

@@ -20,7 +20,8 @@ pub struct EncodingSize(u16);
 /// A number of bytes that no encoding can have.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "an encoding of {0} bytes is not supported: the size must be a multiple of 8 between {MIN_ENCODING_BYTES} and {MAX_ENCODING_BYTES}"
+    "an encoding of {0} bytes is not supported: \
+     the size must be a multiple of 8 between {MIN_ENCODING_BYTES} and {MAX_ENCODING_BYTES}"
 )]
 pub struct EncodingSizeError(pub usize);
 

@@ -65,8 +65,8 @@ pub trait Key: Copy + Ord + Debug + Hash + Default + Send + Sync + 'static {
     fn pack(layout: &KeyLayout, rank: u32, pair: u32, row0: u32, row1: u32) -> Self;
     /// Unpacks (rank, pair, row0, row1).
     fn unpack(self, layout: &KeyLayout) -> (u32, u32, u32, u32);
-    /// The `bits` bits (at most 16) from bit `shift` up.
-    fn digit(self, shift: u32, bits: u32) -> usize;
+    /// Number of bits up to the highest one that is set.
+    fn bit_len(self) -> u32;
 }
 
 macro_rules! key {
@@ -95,8 +95,8 @@ macro_rules! key {
             }
 
             #[inline]
-            fn digit(self, shift: u32, bits: u32) -> usize {
-                (self >> shift) as usize & ((1 << bits) - 1)
+            fn bit_len(self) -> u32 {
+                Self::BITS - self.leading_zeros()
             }
         }
     };
@@ -199,6 +199,14 @@ impl KeyLayout {
     pub fn encode<K: Key>(&self, rank: u32, pair_index: u32, row0: u32, row1: u32) -> K {
         debug_assert!(self.bits() <= K::BITS);
         K::pack(self, rank, pair_index, row0, row1)
+    }
+
+    /// The records of a key: the index of its pair of parties, the row in the first, the row in the second.
+    /// What the solver needs, without looking the score up.
+    #[inline]
+    pub fn records<K: Key>(&self, key: K) -> (u32, u32, u32) {
+        let (_, pair, row0, row1) = key.unpack(self);
+        (pair, row0, row1)
     }
 
     /// The candidate of a key. `None` for an integer that is no key of this layout and these scores.

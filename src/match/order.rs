@@ -1,10 +1,10 @@
 //! The order of bits.
 //!
-//! |a∧b| does not depend on how bits are numbered, as long as both sides number them alike. A filter that counts a prefix drops
-//! most pairs the sooner, the more two unlike rows differ in it. So the bits come first in which two random
-//! rows are most likely to differ: with fa and fb the shares of rows that have a bit set, fa(1−fb) +
-//! fb(1−fa). On encodings of real names some bits are set in nearly every row and tell nothing; on uniform
-//! bits there is nothing to gain, and the order stays as it is.
+//! However bits are numbered, |a∧b| is the same, as long as both sides number them alike. A filter that
+//! counts a prefix drops most pairs the sooner, the more two unlike rows differ in it. So the bits come first
+//! in which two random rows are most likely to differ: with fa and fb the shares of rows that have a bit set,
+//! fa(1−fb) + fb(1−fa). On encodings of real names some bits are set in nearly every row and tell nothing; on
+//! uniform bits there is nothing to gain, and the order stays as it is.
 
 use std::sync::Arc;
 

@@ -11,13 +11,10 @@ use super::tile::Tile;
 
 /// Rows sampled per side.
 const SAMPLE: usize = 64;
-/// A full count of one surviving pair costs about as much as so many bits of the filter per pair: measured,
-/// it is 600 for 1024 bits, most of it the way there (mask to row numbers, two cache lines from memory).
-const SURVIVOR_BITS: f64 = 400.0;
 /// The filter's work per pair that does not depend on the prefix.
 const FIXED_BITS: f64 = 30.0;
 
-/// The best length in bits: a multiple of [`PREFIX_STEP`] up to the encoding's bits.
+/// The best length in bits: a multiple of the kernel's step up to the encoding's bits.
 pub(super) fn choose_prefix(a: &Tile, b: &Tile, need: &NeedTable) -> usize {
     let steps = a.size().bits() / PREFIX_STEP;
     // dropped[k]: pairs that a prefix of k steps drops and one of k-1 does not; the last counts those that
@@ -49,15 +46,19 @@ pub(super) fn choose_prefix(a: &Tile, b: &Tile, need: &NeedTable) -> usize {
     if pairs == 0 {
         return steps * PREFIX_STEP;
     }
-    let survivor_bits = SURVIVOR_BITS + a.size().bits() as f64 / 4.0;
+    // Half of it grows with the encoding; the rest is the way there: a mispredicted branch, cold cache lines.
+    let survivor_bits = a.kernel().survivor_bits() * (0.5 + a.size().bits() as f64 / 2048.0);
     let mut surviving = pairs;
     let mut best = (f64::INFINITY, steps);
     for (length, &dropped) in dropped.iter().enumerate().take(steps + 1) {
         surviving -= dropped;
         // One pair more than seen: what a sample has not met may still exist.
         let share = f64::from(surviving + 1) / f64::from(pairs);
+        // Counting all bits settles a pair for good.
+        let survivor_bits = if length == steps { 0.0 } else { survivor_bits };
         let cost = FIXED_BITS + (length * PREFIX_STEP) as f64 + share.min(1.0) * survivor_bits;
-        if length > 0 && cost < best.0 {
+        let allowed = length > 0 && (length * PREFIX_STEP).is_multiple_of(a.kernel().prefix_step());
+        if allowed && cost < best.0 {
             best = (cost, length);
         }
     }
@@ -73,7 +74,8 @@ fn steps_until_dropped(a: &[u64], b: &[u64], need: u32) -> usize {
     }
     let mut steps = 0;
     for (x, y) in a.iter().zip(b) {
-        for (x, y) in [(*x as u32, *y as u32), ((x >> 32) as u32, (y >> 32) as u32)] {
+        for shift in (0..64).step_by(PREFIX_STEP) {
+            let (x, y) = ((x >> shift) as u16, (y >> shift) as u16);
             steps += 1;
             and += (x & y).count_ones();
             rest_a -= x.count_ones();

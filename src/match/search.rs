@@ -2,13 +2,13 @@
 //!
 //! For each group of 128 rows of b the rows of a whose popcounts can reach the threshold at all are found by
 //! binary search. The kernel's filter takes those against the group, counting a prefix of the bits whose
-//! length [`prefix`](super::prefix) chose from a sample; pairs that survive are counted in full and compared
+//! length `prefix` chose from a sample; pairs that survive are counted in full and compared
 //! against the exact table of needs. All pruning is exact: it drops only pairs that cannot be candidates.
 
 use thiserror::Error;
 
 use super::encoding::EncodingSize;
-use super::kernel::{FilterJob, GROUP, Kernel, LANES, MAX_ROWS, SurvivorQueue};
+use super::kernel::{FilterJob, GROUP, LANES, MAX_ROWS, SurvivorQueue};
 use super::key::{Key, KeyLayout, KeyLayoutError, PartyPair};
 use super::prefix::choose_prefix;
 use super::score::ScoreRanks;
@@ -78,25 +78,23 @@ pub fn compare_tiles<K: Key>(
     out: &mut Vec<K>,
     stop: &dyn Fn() -> bool,
 ) -> Result<Stats, Stopped> {
-    let emit = |ids: (u32, u32), and: u32, sum: u32, out: &mut Vec<K>| {
-        out.push(spec.layout.encode(spec.ranks.rank(and, sum), spec.layout.pair_index(pair), ids.0, ids.1));
-    };
-    compare(a, b, spec, stop, &emit, out)
+    compare(a, b, pair, spec, out, stop, |_, _| true)
 }
 
-/// [`compare_tiles`], with the say over what becomes of a candidate: `emit((row a, row b), |a∧b|, |a|+|b|,
-/// out)`.
-pub(super) fn compare<K>(
+/// [`compare_tiles`], of the pairs of rows (row of a, row of b) that `accept` accepts. It is asked about
+/// candidates only.
+pub(super) fn compare<K: Key>(
     a: &Tile,
     b: &Tile,
+    pair: PartyPair,
     spec: &CompareSpec,
-    stop: &dyn Fn() -> bool,
-    emit: &impl Fn((u32, u32), u32, u32, &mut Vec<K>),
     out: &mut Vec<K>,
+    stop: &dyn Fn() -> bool,
+    accept: impl Fn(u32, u32) -> bool,
 ) -> Result<Stats, Stopped> {
     assert!(a.size() == spec.size && b.size() == spec.size, "tiles and spec must agree on the encoding size");
     assert!(a.kernel() == b.kernel(), "both tiles must be prepared for the same kernel");
-    let found_before = out.len();
+    let (found_before, pair_index) = (out.len(), spec.layout.pair_index(pair));
     let prefix_bits = choose_prefix(a, b, &spec.need);
     let (rest_a, rest_b) = (a.rests(prefix_bits), b.rests(prefix_bits));
     let rest_a = &rest_a[..a.len()];
@@ -116,10 +114,9 @@ pub(super) fn compare<K>(
                     return Err(Stopped);
                 }
             }
-            queue.clear();
             let job = FilterJob { a, rows, b, group, prefix_bits, rest_a, rest_b: &rest_b, need };
             a.kernel().filter(&job, &mut queue);
-            settle(a, b, spec, &queue, emit, out);
+            settle(a, b, spec, pair_index, &queue, out, &accept);
         }
     }
     if stop() {
@@ -140,29 +137,36 @@ fn rows_in_window(a: &Tile, need: &NeedTable, least: u32, most: u32) -> std::ops
     start..end.max(start)
 }
 
-/// Counts the survivors in full and emits those that are candidates.
-fn settle<K>(
+/// Appends the keys of those survivors that are candidates.
+fn settle<K: Key>(
     a: &Tile,
     b: &Tile,
     spec: &CompareSpec,
+    pair_index: u32,
     queue: &SurvivorQueue,
-    emit: &impl Fn((u32, u32), u32, u32, &mut Vec<K>),
     out: &mut Vec<K>,
+    accept: &impl Fn(u32, u32) -> bool,
 ) {
-    let kernel: Kernel = a.kernel();
-    for survivors in queue.entries() {
-        let place_a = survivors.a as usize;
-        let row_a = a.row(place_a);
-        let mut mask = survivors.mask;
+    let mut keys = [K::default(); LANES];
+    for (survivors, counts) in queue.iter() {
+        let place_a = survivors.a;
+        let (id_a, popcount_a) = (a.ids()[place_a], u32::from(a.popcounts()[place_a]));
+        // A mask never reaches past the last row: lanes beyond it hold zeros, and every need is at least 1.
+        let end = (survivors.b + LANES).min(b.len());
+        let ids_b = &b.ids()[survivors.b..end];
+        let popcounts_b = &b.popcounts()[survivors.b..end];
+        let (mut mask, mut found) = (survivors.mask, 0);
         while mask != 0 {
-            let place_b = survivors.b as usize + mask.trailing_zeros() as usize;
-            debug_assert!(place_b - (survivors.b as usize) < LANES);
+            let lane = mask.trailing_zeros() as usize;
             mask &= mask - 1;
-            let and = kernel.and_count(row_a, b.row(place_b));
-            let sum = u32::from(a.popcounts()[place_a]) + u32::from(b.popcounts()[place_b]);
-            if and >= spec.need.need(sum) {
-                emit((a.ids()[place_a], b.ids()[place_b]), and, sum, out);
-            }
+            let (and, sum) = (u32::from(counts.0[lane]), popcount_a + u32::from(popcounts_b[lane]));
+            let need = spec.need.need(sum);
+            // No branch on whether it passes: where survivors are many that would be a coin toss. The key
+            // of one that fails is any key, and overwritten.
+            let rank = spec.ranks.rank(and.max(need), sum);
+            keys[found] = spec.layout.encode(rank, pair_index, id_a, ids_b[lane]);
+            found += usize::from(and >= need && accept(id_a, ids_b[lane]));
         }
+        out.extend_from_slice(&keys[..found]);
     }
 }

@@ -12,10 +12,13 @@ use super::encoding::{EncodingSize, Encodings, count_ones};
 use super::kernel::{GROUP, Kernel};
 use super::order::BitOrder;
 
-/// One aligned cache line of interleaved data.
+/// One aligned cache line of interleaved data. Elements of 16 bits take a place each; of smaller ones, a byte
+/// each, two neighbouring rows share a place.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Line([u8; 64]);
+pub(crate) struct Line([u16; PLACES]);
+
+const PLACES: usize = 32;
 
 /// Rows prepared for comparing with one kernel.
 #[derive(Clone)]
@@ -62,29 +65,33 @@ impl Tile {
         ids.iter().for_each(|&row| words.extend_from_slice(encodings.row(row)));
         order.apply(&mut words, size.words());
         let mut tile = Self { kernel, size, ids, popcounts, words, planes: Vec::new(), lines_per_group: 0 };
-        if let Some(bits) = kernel.plane_bits() {
-            tile.interleave(bits);
+        match kernel.plane_bits() {
+            Some(16) => tile.interleave::<16>(),
+            Some(8) => tile.interleave::<8>(),
+            Some(4) => tile.interleave::<4>(),
+            _ => {}
         }
         tile
     }
 
-    /// Fills the planes: elements of 16 bits take two bytes each, smaller ones a byte. Rows that the last
-    /// group lacks are zeros.
-    fn interleave(&mut self, bits: usize) {
+    /// Fills the planes with elements of 4, 8 or 16 bits. Rows that the last group lacks are zeros.
+    fn interleave<const BITS: usize>(&mut self) {
+        let rows_per_place = if BITS == 16 { 1 } else { 2 };
+        let lines_per_element = GROUP / rows_per_place / PLACES;
         let words = self.size.words();
-        let (elements, bytes) = (self.size.bits() / bits, bits.div_ceil(8));
-        self.lines_per_group = elements * GROUP * bytes / 64;
-        self.planes = vec![Line([0; 64]); self.groups() * self.lines_per_group];
-        for (rows, lines) in
-            self.words.chunks(GROUP * words).zip(self.planes.chunks_exact_mut(self.lines_per_group))
-        {
-            for (element, lines) in lines.chunks_exact_mut(GROUP * bytes / 64).enumerate() {
-                let (word, shift) = (element * bits / 64, element * bits % 64);
-                let mut column = rows[word..].iter().step_by(words).map(|word| word >> shift);
-                let places = lines.iter_mut().flat_map(|line| line.0.chunks_exact_mut(bytes));
-                for (place, value) in places.zip(&mut column) {
-                    let masked = (value & ((1 << bits) - 1)) as u16;
-                    place.copy_from_slice(&masked.to_le_bytes()[..bytes]);
+        self.lines_per_group = words * (64 / BITS) * lines_per_element;
+        self.planes = vec![Line([0; PLACES]); self.groups() * self.lines_per_group];
+        let groups = self.words.chunks(GROUP * words);
+        for (rows, lines) in groups.zip(self.planes.chunks_exact_mut(self.lines_per_group)) {
+            for (row, words) in rows.chunks_exact(words).enumerate() {
+                let (line, place) = (row / rows_per_place / PLACES, row / rows_per_place % PLACES);
+                let shift = row % rows_per_place * 8;
+                let lines_of_words = lines.chunks_exact_mut(64 / BITS * lines_per_element);
+                for (word, lines) in words.iter().zip(lines_of_words) {
+                    for element in 0..64 / BITS {
+                        let value = (word >> (element * BITS) & ((1 << BITS) - 1)) as u16;
+                        lines[element * lines_per_element + line].0[place] |= value << shift;
+                    }
                 }
             }
         }

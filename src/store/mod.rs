@@ -160,10 +160,17 @@ impl Store {
 /// Removes the files `{object}#{n}` in which an object was being written when its process was killed. They are invisible to
 /// the store's listing. Failures are left to the next sweep.
 async fn remove_staged(object: &Path) {
-    let (Some(folder), Some(file)) = (object.parent(), object.file_name().and_then(|name| name.to_str())) else { return };
+    let (Some(folder), Some(file)) = (object.parent(), object.file_name().and_then(|name| name.to_str()))
+    else {
+        return;
+    };
     let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return };
     while let Ok(Some(entry)) = entries.next_entry().await {
-        if entry.file_name().to_str().and_then(|name| name.strip_prefix(file)).is_some_and(|rest| rest.starts_with('#'))
+        if entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.strip_prefix(file))
+            .is_some_and(|rest| rest.starts_with('#'))
             && let Err(error) = tokio::fs::remove_file(entry.path()).await
         {
             tracing::warn!(file = %entry.path().display(), %error, "a leftover of a killed process could not be removed");

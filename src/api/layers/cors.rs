@@ -21,7 +21,8 @@ pub async fn cors(State(state): State<Arc<ApiState>>, request: Request, next: Ne
         && origin.is_some()
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let options = request.method() == Method::OPTIONS;
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response =
+        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     if options && response.status() == StatusCode::METHOD_NOT_ALLOWED {
         // A plain OPTIONS asks for exactly what the refusal tells in its Allow header.
         let allow = response.headers().get(header::ALLOW).cloned();
@@ -47,7 +48,8 @@ fn allow_origin(origins: &[String], origin: Option<&HeaderValue>, headers: &mut 
         return true;
     }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let listed = origin.filter(|origin| origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()));
+    let listed =
+        origin.filter(|origin| origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()));
     headers.extend(listed.map(|origin| (header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone())));
     listed.is_some()
 }

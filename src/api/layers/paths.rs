@@ -19,7 +19,8 @@ fn tidied(uri: &Uri) -> Option<Uri> {
     if !untidy {
         return None;
     }
-    let mut tidy: String = path.split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect();
+    let mut tidy: String =
+        path.split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect();
     if tidy.is_empty() {
         tidy.push('/');
     }

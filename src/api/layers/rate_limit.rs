@@ -36,7 +36,8 @@ fn client(request: &Request, trusted: &[IpAddr]) -> IpAddr {
 fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let trusts = |address: &IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == *address);
     let mut nearest = peer;
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
     let hops = lines.iter().flat_map(|line| line.split(',')).collect::<Vec<_>>();
     for hop in hops.into_iter().rev() {
         if !trusts(&nearest) {

@@ -28,7 +28,13 @@ pub async fn log(State(state): State<Arc<ApiState>>, request: Request, next: Nex
     let id = given_id(request.headers()).unwrap_or_else(|| hex::encode(random_bytes::<8>(&*state.random)));
     let span = tracing::info_span!("request", id);
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let line = Line { method: request.method().clone(), route, id: id.clone(), started: Instant::now(), answered: false };
+    let line = Line {
+        method: request.method().clone(),
+        route,
+        id: id.clone(),
+        started: Instant::now(),
+        answered: false,
+    };
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
     let mut response = answer.unwrap_or_else(|_| {
         span.in_scope(|| ApiError::Internal("a handler panicked".to_owned()).into_response())
@@ -89,7 +95,9 @@ mod tests {
 
     #[test]
     fn only_harmless_identifiers_are_taken_over() {
-        let given = |value: &str| given_id(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(value).unwrap())]));
+        let given = |value: &str| {
+            given_id(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(value).unwrap())]))
+        };
         assert_eq!(given("a-1_B.c:2").as_deref(), Some("a-1_B.c:2"));
         let token = "0123456789abcdef".repeat(3);
         for bad in ["", "with space", "line\tbreak", &"x".repeat(65), &token, &token.to_uppercase()] {

@@ -41,7 +41,10 @@ pub async fn post(
     state.db.create_project(id, &project, &digests, result_token.digest()).await?;
     state.status.clear();
     let update_tokens = update_tokens.iter().map(Token::reveal).collect();
-    Ok((StatusCode::CREATED, Json(Created { project_id: id, update_tokens, result_token: result_token.reveal() })))
+    Ok((
+        StatusCode::CREATED,
+        Json(Created { project_id: id, update_tokens, result_token: result_token.reveal() }),
+    ))
 }
 
 /// The project that the members describe.

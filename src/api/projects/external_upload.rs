@@ -11,8 +11,9 @@ use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
 
 /// What clients are told that want to upload by an object store; they then post the encodings themselves.
-pub const DISABLED: ApiError =
-    ApiError::FeatureDisabled("uploads by an object store are not enabled here; post the encodings to …/clks instead");
+pub const DISABLED: ApiError = ApiError::FeatureDisabled(
+    "uploads by an object store are not enabled here; post the encodings to …/clks instead",
+);
 
 /// Hands out no credentials, because the embedded store has none to give: the objects lie in a directory.
 ///

@@ -23,7 +23,10 @@ pub struct Entry {
 ///
 /// # Errors
 /// 400 or 403 if the operator wants a token for this.
-pub async fn get(State(state): State<Arc<ApiState>>, headers: HeaderMap) -> Result<Json<Vec<Entry>>, ApiError> {
+pub async fn get(
+    State(state): State<Arc<ApiState>>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Entry>>, ApiError> {
     auth::operator(state.settings.project_list_token.as_deref(), &headers)?;
     let projects = state.db.list_projects().await?;
     Ok(Json(projects.into_iter().map(|(project_id, time_added)| Entry { project_id, time_added }).collect()))

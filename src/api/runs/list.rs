@@ -31,5 +31,7 @@ pub async fn get(
 ) -> Result<Json<Vec<Entry>>, ApiError> {
     let project = Caller::creator(&state, &target.project, &headers).await?;
     let runs = state.db.list_runs(project).await?;
-    Ok(Json(runs.into_iter().map(|(run_id, time_added, state)| Entry { run_id, time_added, state }).collect()))
+    Ok(Json(
+        runs.into_iter().map(|(run_id, time_added, state)| Entry { run_id, time_added, state }).collect(),
+    ))
 }

@@ -53,7 +53,9 @@ pub async fn get(
     let result = result.ok_or_else(|| ApiError::Internal("a completed run has no result".to_owned()))?;
     match (result, caller.kind) {
         (RunResult::Groups { object, .. }, _) => stored(&state, &caller, &run, &object).await,
-        (RunResult::Permutations { mask, .. }, TokenKind::Result) => stored(&state, &caller, &run, &mask).await,
+        (RunResult::Permutations { mask, .. }, TokenKind::Result) => {
+            stored(&state, &caller, &run, &mask).await
+        }
         (RunResult::Permutations { permutations, .. }, TokenKind::Receipt { party }) => {
             let object = permutations.get(usize::from(party)).ok_or(ApiError::NoAccess)?;
             stored(&state, &caller, &run, object).await
@@ -68,7 +70,12 @@ pub async fn get(
 }
 
 /// A document that is sent as it is stored.
-async fn stored(state: &ApiState, caller: &Caller, run: &RunRecord, object: &str) -> Result<Response, ApiError> {
+async fn stored(
+    state: &ApiState,
+    caller: &Caller,
+    run: &RunRecord,
+    object: &str,
+) -> Result<Response, ApiError> {
     let (length, chunks) = open(state, caller, run, object).await?;
     Ok(answer(Some(length), chunks.map_err(Cut::Store)))
 }
@@ -81,7 +88,9 @@ async fn open(
     object: &str,
 ) -> Result<(u64, BoxStream<'static, StoreResult<Bytes>>), ApiError> {
     match state.store.stream(object).await {
-        Err(StoreError::NotFound(_)) if state.db.run(caller.project, run.id).await?.is_none() => Err(ApiError::NoAccess),
+        Err(StoreError::NotFound(_)) if state.db.run(caller.project, run.id).await?.is_none() => {
+            Err(ApiError::NoAccess)
+        }
         opened => Ok(opened?),
     }
 }

@@ -66,8 +66,16 @@ fn status(run: RunRecord) -> Status {
     let stages = run.result_type.stages();
     let stage = match run.state {
         RunState::Created | RunState::Queued => Stage::WaitingForClks,
-        RunState::Running | RunState::Error => run.stage,
-        RunState::Completed => if stages == 2 { Stage::Compare } else { Stage::Output },
+        // A run that is being planned has all its data: the first stage is over.
+        RunState::Running => run.stage.max(Stage::Compare),
+        RunState::Error => run.stage,
+        RunState::Completed => {
+            if stages == 2 {
+                Stage::Compare
+            } else {
+                Stage::Output
+            }
+        }
     };
     let done = run.state == RunState::Completed;
     let progress = match stage {
@@ -149,12 +157,19 @@ mod tests {
     #[test]
     fn stage_and_progress_never_go_back() {
         let queued = RunRecord { parties_contributed: 4, ..run(RunState::Queued, Stage::WaitingForClks) };
-        let planning = RunRecord { state: RunState::Running, stage: Stage::Compare, ..queued.clone() };
-        let at_work = RunRecord { comparisons_total: Some(100), comparisons_done: 25, ..planning.clone() };
+        let planning = RunRecord { state: RunState::Running, ..queued.clone() };
+        let at_work = RunRecord {
+            stage: Stage::Compare,
+            comparisons_total: Some(100),
+            comparisons_done: 25,
+            ..planning.clone()
+        };
         let output = RunRecord { stage: Stage::Output, comparisons_done: 100, ..at_work.clone() };
         let completed = RunRecord { state: RunState::Completed, ..output.clone() };
         let mut last = (0, 0.0);
-        for run in [run(RunState::Created, Stage::WaitingForClks), queued, planning, at_work, output, completed] {
+        for run in
+            [run(RunState::Created, Stage::WaitingForClks), queued, planning, at_work, output, completed]
+        {
             let current = &shown(run)["current_stage"];
             let relative = current["progress"]["relative"].as_f64().unwrap_or(1.0);
             let next = (current["number"].as_u64().unwrap(), relative);
@@ -177,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_failed_run_says_why() {
-        let failed = RunRecord { message: Some("too much".to_owned()), ..run(RunState::Error, Stage::Compare) };
+        let failed =
+            RunRecord { message: Some("too much".to_owned()), ..run(RunState::Error, Stage::Compare) };
         let shown = shown(failed);
         assert_eq!((shown["state"].clone(), shown["message"].clone()), (json!("error"), json!("too much")));
         assert_eq!(shown["current_stage"]["progress"]["relative"], 0.0);

@@ -92,7 +92,11 @@ fn positive(headers: &HeaderMap, name: &'static str) -> Result<u32, ApiError> {
 }
 
 /// Stores the body while it comes in.
-async fn receive(declared: Declared, session: &mut Session, mut body: RequestBody) -> Result<Verdict, ApiError> {
+async fn receive(
+    declared: Declared,
+    session: &mut Session,
+    mut body: RequestBody,
+) -> Result<Verdict, ApiError> {
     let Declared { count, size } = declared;
     let mut parser = PackedParser::new(count, size).map_err(|error| ApiError::bad(error.to_string()))?;
     let mut rows = Rows::default();
@@ -126,9 +130,14 @@ mod tests {
         };
         assert_eq!(read("1").unwrap(), 1);
         assert_eq!(read(" 4294967295 ").unwrap(), u32::MAX);
-        for bad in ["", "0", "-1", "+1", "1.0", "1e3", "0x10", "4294967296", "99999999999999999999999", "1 2", "NaN"] {
+        for bad in
+            ["", "0", "-1", "+1", "1.0", "1e3", "0x10", "4294967296", "99999999999999999999999", "1 2", "NaN"]
+        {
             assert!(matches!(read(bad), Err(ApiError::BadRequest(_))), "{bad}");
         }
-        assert!(matches!(positive(&HeaderMap::new(), "Hash-Size"), Err(ApiError::MissingHeader("Hash-Size"))));
+        assert!(matches!(
+            positive(&HeaderMap::new(), "Hash-Size"),
+            Err(ApiError::MissingHeader("Hash-Size"))
+        ));
     }
 }

@@ -104,7 +104,8 @@ impl Intake {
     fn new(state: &ApiState, project: &ProjectRecord) -> Result<Self, ApiError> {
         let hasher = BlockHasher::new(None).map_err(|error| ApiError::Internal(error.to_string()))?;
         let options = UploadOptions { size: size_rules(state, project), ..UploadOptions::new(hasher) };
-        let blocks = project.uses_blocking.then(|| Blocks::new(state.settings.block_buffer, state.scratch.clone()));
+        let blocks =
+            project.uses_blocking.then(|| Blocks::new(state.settings.block_buffer, state.scratch.clone()));
         Ok(Self { parser: UploadParser::new(options), staged: Staged { rows: Rows::default(), blocks } })
     }
 
@@ -117,7 +118,9 @@ impl Intake {
             Err(error) => Err(refusal(error)),
         };
         match heavy {
-            true => spawn_blocking(work).await.map_err(|error| ApiError::Internal(format!("parsing failed: {error}")))?,
+            true => spawn_blocking(work)
+                .await
+                .map_err(|error| ApiError::Internal(format!("parsing failed: {error}")))?,
             false => work(),
         }
     }

@@ -188,7 +188,8 @@ impl Drop for Session {
     /// Reached with an open right only if the handler was dropped in mid-upload, because its client hung up.
     fn drop(&mut self) {
         if self.open {
-            let (right, writers) = (self.right.clone(), self.writers.iter_mut().filter_map(Option::take).collect());
+            let (right, writers) =
+                (self.right.clone(), self.writers.iter_mut().filter_map(Option::take).collect());
             self.state.cleanups.spawn(async move { right.give_back(writers).await });
         }
     }
@@ -232,5 +233,7 @@ async fn abort(writers: Vec<Writer>) {
 }
 
 fn lost() -> ApiError {
-    ApiError::Forbidden("this upload has lost its right: the project is gone, or another upload took its place".into())
+    ApiError::Forbidden(
+        "this upload has lost its right: the project is gone, or another upload took its place".into(),
+    )
 }

@@ -62,7 +62,8 @@ impl Rows {
     /// As [`Session::write`].
     pub async fn finish(self, session: &mut Session) -> Result<EncodingFile, ApiError> {
         let inconsistent = |error: FileError| ApiError::Internal(error.to_string());
-        let file = self.file.ok_or_else(|| ApiError::Internal("an upload without rows got through".to_owned()))?;
+        let file =
+            self.file.ok_or_else(|| ApiError::Internal("an upload without rows got through".to_owned()))?;
         let (last, description) = file.finish().map_err(inconsistent)?;
         session.write(Object::Encodings, &last).await?;
         session.close(Object::Encodings).await?;
@@ -98,7 +99,8 @@ impl Blocks {
         while let Some(part) = session.while_waiting(sorted.recv()).await? {
             session.write(Object::Blocks, &part).await?;
         }
-        let merged = merge.await.map_err(|error| ApiError::Internal(format!("sorting the blocks failed: {error}")))?;
+        let merged =
+            merge.await.map_err(|error| ApiError::Internal(format!("sorting the blocks failed: {error}")))?;
         merged.map_err(scratch_failed)?;
         session.close(Object::Blocks).await
     }

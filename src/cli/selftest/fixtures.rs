@@ -113,7 +113,7 @@ pub static SETS: &[Set] = &[
          "0.9" "0.95" "1.0"]),
     set!("edge/ties", false, ".json", ["a" "b" "c"], "edge-ties", ["0.2" "0.4" "0.6" "0.8" "1.0"]),
     set!("edge/merging", false, ".json", ["a" "b" "c" "d" "e"], "edge-merging",
-        ["0.55" "0.65" "0.7" "0.75" "0.8" "0.9"]),
+        ["0.55" "0.65" "0.66" "0.67" "0.68" "0.7" "0.75" "0.77" "0.8" "0.85" "0.9" "0.95"]),
     set!("edge/lopsided", false, ".json", ["a" "b"], "edge-lopsided", ["0.7" "0.85" "1.0"]),
     set!("edge/blocked", true, ".clknblocks.json", ["a" "b" "c"], "edge-blocked", ["0.3" "0.5" "0.8" "0.9"]),
 ];

@@ -164,7 +164,10 @@ async fn reach(session: &Session) -> Result<()> {
         Ok(reply) => reply,
         Err(error) => {
             let error = error.root_cause().to_string();
-            let advice = "start one by `anonlink serve`, name another by --server, or leave --server out";
+            let advice = match error.contains("certificate") {
+                true => "name the authority that signed its certificate by --ca-file",
+                false => "start one by `anonlink serve`, name another by --server, or leave --server out",
+            };
             bail!("no service is in reach at {base} ({error}): {advice}");
         }
     };

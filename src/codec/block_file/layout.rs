@@ -32,15 +32,8 @@ impl BlockFile {
             .checked_mul(BLOCK_LEN)
             .and_then(|index| len.checked_sub(frame)?.checked_sub(index))
             .filter(|rows| rows.is_multiple_of(ROW_LEN))
-            .ok_or(FileError::Invalid {
-                name: FORMAT.name,
-                reason: "its length does not fit its count",
-            })?;
-        Ok(Self {
-            blocks: trailer.count,
-            entries: rows / ROW_LEN,
-            digest: trailer.digest,
-        })
+            .ok_or(FileError::Invalid { name: FORMAT.name, reason: "its length does not fit its count" })?;
+        Ok(Self { blocks: trailer.count, entries: rows / ROW_LEN, digest: trailer.digest })
     }
 
     /// The file's whole length in bytes.

@@ -9,9 +9,10 @@
 //! | blocks × 40 | per block: digest of its id (32), and where its rows end in the list above (8); digests ascend |
 //! | 48 | [trailer](super::sealed), counting blocks |
 //!
-//! This is compressed sparse row form. Rows come first because they are what a merge of sorted runs produces first: the
-//! file is written in one pass ([`BlockSorter`]). With the trailer at hand the sections' places follow from the file's
-//! length, so a reader allocates exactly what it needs ([`BlockReader`]).
+//! This is compressed sparse row form. Rows come first because they are what a merge of sorted runs
+//! produces first: the file is written in one pass ([`BlockSorter`]). With the trailer at hand the
+//! sections' places follow from the file's length, so a reader allocates exactly what it needs
+//! ([`BlockReader`]).
 
 mod layout;
 mod reader;

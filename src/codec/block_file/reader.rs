@@ -5,7 +5,8 @@ use super::{BLOCK_TRAILER_LEN, FORMAT};
 use crate::codec::block_hash::BlockDigest;
 use crate::codec::sealed::{FileError, Unsealer, u64_at};
 
-/// The blocks of one party. Block `b` has digest `digests[b]` and the rows `rows[offsets[b]..offsets[b + 1]]`.
+/// The blocks of one party. Block `b` has digest `digests[b]` and the rows `rows[offsets[b]..offsets[b +
+/// 1]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Blocks {
     /// Strictly ascending.
@@ -27,10 +28,7 @@ impl Blocks {
 
     /// Blocks and their rows, by ascending digest.
     pub fn iter(&self) -> impl Iterator<Item = (&BlockDigest, &[u32])> {
-        self.digests
-            .iter()
-            .enumerate()
-            .map(|(block, digest)| (digest, self.rows_of(block)))
+        self.digests.iter().enumerate().map(|(block, digest)| (digest, self.rows_of(block)))
     }
 }
 
@@ -54,13 +52,7 @@ impl BlockReader {
             rows: Vec::with_capacity(wanted.entries as usize),
         };
         blocks.offsets.push(0);
-        Self {
-            file: Unsealer::new(&FORMAT),
-            wanted,
-            records,
-            blocks,
-            cut: Vec::new(),
-        }
+        Self { file: Unsealer::new(&FORMAT), wanted, records, blocks, cut: Vec::new() }
     }
 
     /// Reads a whole file that is in memory.
@@ -73,25 +65,13 @@ impl BlockReader {
 
     /// Takes the next chunk, cut anywhere.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), FileError> {
-        let Self {
-            file,
-            wanted,
-            records,
-            blocks,
-            cut,
-        } = self;
+        let Self { file, wanted, records, blocks, cut } = self;
         file.feed(chunk, |_, body| blocks.take(body, wanted, *records, cut))
     }
 
     /// Ends the file: the blocks, if everything was right.
     pub fn finish(self) -> Result<Blocks, FileError> {
-        let Self {
-            file,
-            wanted,
-            blocks,
-            cut,
-            ..
-        } = self;
+        let Self { file, wanted, blocks, cut, .. } = self;
         let trailer = file.finish()?;
         if trailer.count != wanted.blocks || trailer.digest != wanted.digest {
             return Err(invalid("it is not the file that was described"));
@@ -107,10 +87,7 @@ impl BlockReader {
 }
 
 fn invalid(reason: &'static str) -> FileError {
-    FileError::Invalid {
-        name: FORMAT.name,
-        reason,
-    }
+    FileError::Invalid { name: FORMAT.name, reason }
 }
 
 impl Blocks {

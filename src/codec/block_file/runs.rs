@@ -8,8 +8,8 @@ use crate::codec::sealed::{u32_at, u64_at};
 /// Bytes of an entry in a run.
 pub(super) const ENTRY_LEN: usize = 36;
 
-/// One membership. The digest is four big-endian integers, so that comparing the numbers compares its bytes, mostly by
-/// the first of them.
+/// One membership. The digest is four big-endian integers, so that comparing the numbers compares its
+/// bytes, mostly by the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     digest: [u64; 4],
@@ -18,10 +18,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(digest: &BlockDigest, row: u32) -> Self {
-        Self {
-            digest: std::array::from_fn(|word| u64_at(digest, word * 8).swap_bytes()),
-            row,
-        }
+        Self { digest: std::array::from_fn(|word| u64_at(digest, word * 8).swap_bytes()), row }
     }
 
     pub(super) fn digest(&self) -> BlockDigest {
@@ -54,10 +51,7 @@ pub(super) struct RunFile<F> {
 
 impl<F: Read + Write + Seek> RunFile<F> {
     pub(super) fn new(file: F) -> Self {
-        Self {
-            file,
-            ends: Vec::new(),
-        }
+        Self { file, ends: Vec::new() }
     }
 
     fn end(&self) -> u64 {
@@ -66,14 +60,13 @@ impl<F: Read + Write + Seek> RunFile<F> {
 
     /// Appends sorted entries as one run.
     pub(super) fn write(&mut self, entries: &[Entry]) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(ENTRY_LEN * entries.len().min(1 << 14));
-        for entries in entries.chunks(1 << 14) {
+        let mut bytes = Vec::with_capacity(ENTRY_LEN * entries.len().min(1 << 12));
+        for entries in entries.chunks(1 << 12) {
             bytes.clear();
             entries.iter().for_each(|entry| entry.put(&mut bytes));
             self.file.write_all(&bytes)?;
         }
-        self.ends
-            .push(self.end() + (entries.len() * ENTRY_LEN) as u64);
+        self.ends.push(self.end() + (entries.len() * ENTRY_LEN) as u64);
         Ok(())
     }
 
@@ -88,12 +81,7 @@ impl<F: Read + Write + Seek> RunFile<F> {
         let mut start = 0;
         let mut runs = Vec::with_capacity(self.ends.len());
         for &end in &self.ends {
-            runs.push(Run {
-                next: start,
-                end,
-                buffer: Vec::new(),
-                at: 0,
-            });
+            runs.push(Run { next: start, end, buffer: Vec::new(), at: 0 });
             start = end;
         }
         let mut heap = std::collections::BinaryHeap::with_capacity(runs.len());

@@ -27,9 +27,7 @@ fn sort(memory: usize, memberships: &[(u16, u32)]) -> (Vec<u8>, BlockFile, usize
         Ok(Cursor::new(Vec::new()))
     });
     for &(block, row) in memberships {
-        sorter
-            .push(&digest(block), row)
-            .expect("memory does not fail");
+        sorter.push(&digest(block), row).expect("memory does not fail");
     }
     let mut file = Vec::new();
     let description = sorter.finish(&mut file).expect("memory does not fail");
@@ -41,16 +39,11 @@ fn model(memberships: &[(u16, u32)]) -> BTreeMap<BlockDigest, Vec<u32>> {
     for &(block, row) in memberships {
         sets.entry(digest(block)).or_default().insert(row);
     }
-    sets.into_iter()
-        .map(|(digest, rows)| (digest, rows.into_iter().collect()))
-        .collect()
+    sets.into_iter().map(|(digest, rows)| (digest, rows.into_iter().collect())).collect()
 }
 
 fn as_map(blocks: &Blocks) -> BTreeMap<BlockDigest, Vec<u32>> {
-    blocks
-        .iter()
-        .map(|(digest, rows)| (*digest, rows.to_vec()))
-        .collect()
+    blocks.iter().map(|(digest, rows)| (*digest, rows.to_vec())).collect()
 }
 
 fn read_in_chunks(file: &[u8], records: u32, chunk: usize) -> Result<Blocks, FileError> {
@@ -82,22 +75,14 @@ proptest! {
 fn memory_changes_nothing_but_the_temporary_files() {
     // A multiplier coprime to the ranges visits blocks and rows out of order, with repeats.
     let memberships: Vec<_> = (0..20_000u32)
-        .map(|n| {
-            (
-                (n.wrapping_mul(7919) % 5003) as u16,
-                n.wrapping_mul(104_729) % 997,
-            )
-        })
+        .map(|n| ((n.wrapping_mul(7919) % 5003) as u16, n.wrapping_mul(104_729) % 997))
         .collect();
     let (large, description, none) = sort(64 << 20, &memberships);
     let (small, same, two) = sort(0, &memberships);
     assert_eq!((none, two), (0, 2));
     assert_eq!(description, same);
     assert!(large == small, "the file depends on the memory");
-    assert_eq!(
-        as_map(&BlockReader::read(&large, 997).expect("a whole file")),
-        model(&memberships)
-    );
+    assert_eq!(as_map(&BlockReader::read(&large, 997).expect("a whole file")), model(&memberships));
 }
 
 #[test]
@@ -105,10 +90,7 @@ fn the_sections_lie_where_they_are_said_to() {
     let (file, description, _) = sort(0, &[(1, 4), (1, 2), (0, 9)]);
     assert_eq!((description.blocks, description.entries), (2, 3));
     let entries = description.entry_bytes(1..3).expect("entries that exist");
-    assert_eq!(
-        file[entries.start as usize..entries.end as usize],
-        [2, 0, 0, 0, 4, 0, 0, 0]
-    );
+    assert_eq!(file[entries.start as usize..entries.end as usize], [2, 0, 0, 0, 4, 0, 0, 0]);
     let index = description.index_bytes();
     assert_eq!(file[index.start as usize..][..32], digest(0));
     assert!(description.entry_bytes(1..4).is_err());
@@ -120,14 +102,8 @@ fn damage_anywhere_is_noticed() {
     for at in 0..file.len() {
         let mut damaged = file.clone();
         damaged[at] ^= 0x10;
-        assert!(
-            read_in_chunks(&damaged, 10, 33).is_err(),
-            "byte {at} changed"
-        );
-        assert!(
-            read_in_chunks(&file[..at], 10, 33).is_err(),
-            "cut before byte {at}"
-        );
+        assert!(read_in_chunks(&damaged, 10, 33).is_err(), "byte {at} changed");
+        assert!(read_in_chunks(&file[..at], 10, 33).is_err(), "cut before byte {at}");
     }
 }
 
@@ -135,8 +111,5 @@ fn damage_anywhere_is_noticed() {
 fn a_row_past_the_last_record_is_refused() {
     let (file, _, _) = sort(0, &[(1, 9)]);
     assert!(BlockReader::read(&file, 10).is_ok());
-    assert!(matches!(
-        BlockReader::read(&file, 9),
-        Err(FileError::Invalid { .. })
-    ));
+    assert!(matches!(BlockReader::read(&file, 9), Err(FileError::Invalid { .. })));
 }

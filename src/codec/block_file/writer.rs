@@ -18,8 +18,8 @@ pub(super) struct Index<F> {
     spilled: Option<F>,
 }
 
-/// The writer. Rows go straight to `out`; of each block 40 bytes are kept for the index, in a temporary file when they
-/// get more than `memory`.
+/// The writer. Rows go straight to `out`; of each block 40 bytes are kept for the index, in a temporary
+/// file when they get more than `memory`.
 pub(super) struct BlockFileWriter<'a, W, F> {
     out: &'a mut W,
     file: SealedWriter,
@@ -31,19 +31,11 @@ pub(super) struct BlockFileWriter<'a, W, F> {
 }
 
 impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
-    pub(super) fn new(
-        out: &'a mut W,
-        memory: usize,
-        new_file: &'a mut dyn FnMut() -> io::Result<F>,
-    ) -> Self {
+    pub(super) fn new(out: &'a mut W, memory: usize, new_file: &'a mut dyn FnMut() -> io::Result<F>) -> Self {
         Self {
             out,
             file: SealedWriter::new(&FORMAT, &FORMAT.blank_header(), PART),
-            index: Index {
-                memory,
-                pending: Vec::new(),
-                spilled: None,
-            },
+            index: Index { memory, pending: Vec::new(), spilled: None },
             new_file,
             last: None,
             blocks: 0,
@@ -68,9 +60,7 @@ impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
     fn end_block(&mut self, digest: &BlockDigest) -> io::Result<()> {
         self.blocks += 1;
         self.index.pending.extend_from_slice(digest);
-        self.index
-            .pending
-            .extend_from_slice(&self.entries.to_le_bytes());
+        self.index.pending.extend_from_slice(&self.entries.to_le_bytes());
         if self.index.pending.len() + BLOCK_LEN as usize > self.index.memory.max(1 << 12) {
             if self.index.spilled.is_none() {
                 self.index.spilled = Some((self.new_file)()?);
@@ -111,10 +101,6 @@ impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
         self.file.buffer().extend_from_slice(&self.index.pending);
         let (part, trailer, _) = self.file.finish(self.blocks);
         self.out.write_all(&part)?;
-        Ok(BlockFile {
-            blocks: self.blocks,
-            entries: self.entries,
-            digest: trailer.digest,
-        })
+        Ok(BlockFile { blocks: self.blocks, entries: self.entries, digest: trailer.digest })
     }
 }

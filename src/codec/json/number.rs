@@ -63,9 +63,6 @@ impl NumberState {
 
     /// Whether the text read so far is a whole number.
     pub(super) fn is_complete(self) -> bool {
-        matches!(
-            self,
-            Self::Zero | Self::Integer | Self::Fraction | Self::Exponent
-        )
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::Exponent)
     }
 }

@@ -31,9 +31,7 @@ impl Handler for Tree {
 
     fn event(&mut self, event: Event<'_>) -> Result<(), LexError> {
         match event {
-            Event::ObjectStart => self
-                .open
-                .push((Value::Object(Default::default()), self.key.take())),
+            Event::ObjectStart => self.open.push((Value::Object(Default::default()), self.key.take())),
             Event::ArrayStart => self.open.push((Value::Array(Vec::new()), self.key.take())),
             Event::ObjectEnd | Event::ArrayEnd => {
                 let (value, key) = self.open.pop().expect("an open container");
@@ -68,16 +66,11 @@ fn lex(text: &[u8], cuts: &[usize], limits: Limits) -> Result<Value, LexError> {
 
 /// As deep as serde_json goes.
 fn limits() -> Limits {
-    Limits {
-        max_depth: 127,
-        ..Limits::default()
-    }
+    Limits { max_depth: 127, ..Limits::default() }
 }
 
 fn error(text: &str) -> String {
-    lex(text.as_bytes(), &[], limits())
-        .expect_err(text)
-        .to_string()
+    lex(text.as_bytes(), &[], limits()).expect_err(text).to_string()
 }
 
 fn json() -> impl Strategy<Value = Value> {
@@ -128,7 +121,8 @@ proptest! {
         prop_assert_eq!(lex(text.as_bytes(), &cuts, limits()), Ok(value));
     }
 
-    /// Damaged documents are refused exactly when serde_json refuses them, but for what we add to the grammar.
+    /// Damaged documents are refused exactly when serde_json refuses them, but for what we add to the
+    /// grammar.
     #[test]
     fn damage_is_judged_the_same(
         value in json(),
@@ -166,65 +160,35 @@ proptest! {
 
 #[test]
 fn numbers_follow_the_grammar() {
-    for good in [
-        "0", "-0", "10", "0.0", "-1.50", "1e5", "1E+05", "2.5e-3", "0e0",
-    ] {
+    for good in ["0", "-0", "10", "0.0", "-1.50", "1e5", "1E+05", "2.5e-3", "0e0"] {
         for cut in 0..good.len() {
             assert!(lex(good.as_bytes(), &[cut], limits()).is_ok(), "{good}");
-            assert!(
-                lex(format!("[{good} ]").as_bytes(), &[cut], limits()).is_ok(),
-                "{good}"
-            );
+            assert!(lex(format!("[{good} ]").as_bytes(), &[cut], limits()).is_ok(), "{good}");
         }
     }
     for bad in [
-        "-", "01", "00", "-01", "1.", ".5", "+1", "1e", "1e+", "1.e5", "0x10", "NaN", "Infinity",
-        "-a", "1 2",
+        "-", "01", "00", "-01", "1.", ".5", "+1", "1e", "1e+", "1.e5", "0x10", "NaN", "Infinity", "-a", "1 2",
     ] {
         assert!(lex(bad.as_bytes(), &[], limits()).is_err(), "{bad}");
-        assert!(
-            lex(format!("[{bad}]").as_bytes(), &[], limits()).is_err(),
-            "{bad}"
-        );
+        assert!(lex(format!("[{bad}]").as_bytes(), &[], limits()).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn errors_say_where_and_what() {
     for (text, message) in [
-        (
-            "",
-            "at byte 0: the document ends where a value was expected",
-        ),
+        ("", "at byte 0: the document ends where a value was expected"),
         ("[1,]", "at byte 3: expected a value, found `]`"),
-        (
-            "{\"a\":1,}",
-            "at byte 7: expected a member name in double quotes, found `}`",
-        ),
+        ("{\"a\":1,}", "at byte 7: expected a member name in double quotes, found `}`"),
         ("{\"a\" 1}", "at byte 5: expected `:`, found `1`"),
         ("[1 2]", "at byte 3: expected `,` or `]`, found `2`"),
-        (
-            "{\"a\":1",
-            "at byte 6: the document ends where `,` or `}` was expected",
-        ),
+        ("{\"a\":1", "at byte 6: the document ends where `,` or `}` was expected"),
         ("[1} ", "at byte 2: expected `,` or `]`, found `}`"),
-        (
-            "[] []",
-            "at byte 3: expected nothing but white space after the document, found `[`",
-        ),
-        (
-            "[\"a",
-            "at byte 3: the document ends where the rest of a string was expected",
-        ),
-        (
-            "[nul",
-            "at byte 4: the document ends where the rest of a literal was expected",
-        ),
+        ("[] []", "at byte 3: expected nothing but white space after the document, found `[`"),
+        ("[\"a", "at byte 3: the document ends where the rest of a string was expected"),
+        ("[nul", "at byte 4: the document ends where the rest of a literal was expected"),
         ("[nulL]", "at byte 4: expected null, found `L`"),
-        (
-            "[\"a\nb\"]",
-            "at byte 3: the control character 0x0a must be escaped inside a string",
-        ),
+        ("[\"a\nb\"]", "at byte 3: the control character 0x0a must be escaped inside a string"),
         (
             "[\"\\x\"]",
             "at byte 3: found `x` after a backslash, which starts no escape; write a backslash as \\\\",
@@ -237,18 +201,9 @@ fn errors_say_where_and_what() {
             "[\"\\udc00\"]",
             "at byte 7: an escaped surrogate (\\ud800 to \\udfff) stands without its other half",
         ),
-        (
-            "\u{feff}[]",
-            "at byte 0: the document starts with a byte order mark; send plain UTF-8 without one",
-        ),
-        (
-            "{\"a\":1,\"\\u0061\":2}",
-            "at byte 14: the member `a` occurs twice",
-        ),
-        (
-            "[01]",
-            "at byte 2: a malformed number: expected no digit after a leading zero, found `1`",
-        ),
+        ("\u{feff}[]", "at byte 0: the document starts with a byte order mark; send plain UTF-8 without one"),
+        ("{\"a\":1,\"\\u0061\":2}", "at byte 14: the member `a` occurs twice"),
+        ("[01]", "at byte 2: a malformed number: expected no digit after a leading zero, found `1`"),
     ] {
         assert_eq!(error(text), message, "{text}");
     }
@@ -264,11 +219,7 @@ fn only_the_outermost_object_refuses_duplicates() {
 
 #[test]
 fn limits_hold_to_the_byte() {
-    let limits = Limits {
-        max_token: 5,
-        max_depth: 3,
-        max_members: 2,
-    };
+    let limits = Limits { max_token: 5, max_depth: 3, max_members: 2 };
     for cut in 0..9 {
         let lex = |text: &str| lex(text.as_bytes(), &[cut], limits).map_err(|error| error.kind);
         assert!(lex(r#"["12345"]"#).is_ok());
@@ -283,10 +234,7 @@ fn limits_hold_to_the_byte() {
         assert!(lex("[[[]]]").is_ok());
         assert_eq!(lex("[[[["), Err(LexErrorKind::TooDeep { max: 3 }));
         assert!(lex(r#"{"a":0,"b":0}"#).is_ok());
-        assert_eq!(
-            lex(r#"{"a":0,"b":0,"c":0}"#),
-            Err(LexErrorKind::TooManyMembers { max: 2 })
-        );
+        assert_eq!(lex(r#"{"a":0,"b":0,"c":0}"#), Err(LexErrorKind::TooManyMembers { max: 2 }));
     }
 }
 
@@ -296,8 +244,5 @@ fn after_an_error_nothing_is_taken() {
     assert!(lexer.feed(b"[1,,", &mut tree).is_err());
     let again = lexer.feed(b"2]", &mut tree).expect_err("it has failed");
     assert_eq!(again.kind, LexErrorKind::AlreadyFailed);
-    assert_eq!(
-        lexer.finish(&mut tree).expect_err("it has failed").kind,
-        LexErrorKind::AlreadyFailed
-    );
+    assert_eq!(lexer.finish(&mut tree).expect_err("it has failed").kind, LexErrorKind::AlreadyFailed);
 }

@@ -79,10 +79,7 @@ mod tests {
     #[test]
     fn texts() {
         let groups = [vec![(0, 5), (1, 12)], vec![(0, 6), (2, 0), (3, 100)]];
-        assert_eq!(
-            write(TextFormat::Json, &groups),
-            r#"{"groups":[[[0,5],[1,12]],[[0,6],[2,0],[3,100]]]}"#
-        );
+        assert_eq!(write(TextFormat::Json, &groups), r#"{"groups":[[[0,5],[1,12]],[[0,6],[2,0],[3,100]]]}"#);
         assert_eq!(
             write(TextFormat::Csv, &groups),
             "group,party,row\n0,0,5\n0,1,12\n1,0,6\n1,2,0\n1,3,100\n"

@@ -1,7 +1,8 @@
 //! Results as text: JSON for the REST API, CSV for the command line.
 //!
-//! Each writer appends to a `Vec<u8>` that the caller drains whenever it likes, so that a result of any length streams
-//! in constant memory. JSON results have no white space and a fixed order of members: one result has one text.
+//! Each writer appends to a `Vec<u8>` that the caller drains whenever it likes, so that a result of any
+//! length streams in constant memory. JSON results have no white space and a fixed order of members: one
+//! result has one text.
 
 mod groups;
 mod number;

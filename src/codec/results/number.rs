@@ -39,8 +39,9 @@ pub(super) fn push_u32(number: u32, text: &mut Vec<u8>) {
     text.extend_from_slice(&digits[start..]);
 }
 
-/// The text of a score: the shortest decimal that reads back as the same double, written as Python writes it (`1.0`,
-/// `0.0001`, `1e-05`). Candidates stand by descending score and few scores are distinct, so the last text is kept.
+/// The text of a score: the shortest decimal that reads back as the same double, written as Python writes
+/// it (`1.0`, `0.0001`, `1e-05`). Candidates stand by descending score and few scores are distinct, so the
+/// last text is kept.
 #[derive(Debug, Default)]
 pub(super) struct ScoreText {
     bits: Option<u64>,

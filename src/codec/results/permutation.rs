@@ -16,7 +16,8 @@ pub fn mask_json<E>(
     list(br#"{"mask":["#, matches, b"]}", piece)
 }
 
-/// Writes one party's permutation (`permutation[i]` is the new position of row `i`), and the length of the mask.
+/// Writes one party's permutation (`permutation[i]` is the new position of row `i`), and the length of the
+/// mask.
 pub fn permutation_json<E>(
     permutation: impl IntoIterator<Item = u32>,
     rows: u32,

@@ -29,15 +29,12 @@ impl SimilarityText {
         });
         Self {
             reader: SimilarityReader::default(),
-            lines: Lines {
-                format,
-                first: true,
-                score: ScoreText::default(),
-            },
+            lines: Lines { format, first: true, score: ScoreText::default() },
         }
     }
 
-    /// Takes a chunk of a similarity file, cut anywhere, and appends its pairs. The text is about twice as long.
+    /// Takes a chunk of a similarity file, cut anywhere, and appends its pairs. The text is about twice as
+    /// long.
     pub fn feed(&mut self, chunk: &[u8], text: &mut Vec<u8>) -> Result<(), SimilarityError> {
         let Self { reader, lines } = self;
         text.reserve(chunk.len() / 24 * PAIR_TYPICAL + PAIR_MAX);
@@ -120,29 +117,14 @@ mod tests {
     #[test]
     fn texts() {
         let pairs = [
-            SimilarityPair {
-                score: 1.0,
-                party0: 0,
-                party1: 1,
-                row0: 3,
-                row1: 10,
-            },
-            SimilarityPair {
-                score: 0.75,
-                party0: 0,
-                party1: 12,
-                row0: 100,
-                row1: 2,
-            },
+            SimilarityPair { score: 1.0, party0: 0, party1: 1, row0: 3, row1: 10 },
+            SimilarityPair { score: 0.75, party0: 0, party1: 12, row0: 100, row1: 2 },
         ];
         let json = r#"{"similarity_scores":[[[0,3],[1,10],1.0],[[0,100],[12,2],0.75]]}"#;
         assert_eq!(write(TextFormat::Json, &pairs, 1000), json);
         let csv = "party0,row0,party1,row1,score\n0,3,1,10,1.0\n0,100,12,2,0.75\n";
         assert_eq!(write(TextFormat::Csv, &pairs, 7), csv);
-        assert_eq!(
-            write(TextFormat::Json, &[], 7),
-            r#"{"similarity_scores":[]}"#
-        );
+        assert_eq!(write(TextFormat::Json, &[], 7), r#"{"similarity_scores":[]}"#);
 
         let mut text = Vec::new();
         let mut writer = SimilarityText::new(TextFormat::Json, &mut text);
@@ -155,16 +137,9 @@ mod tests {
     fn a_cut_file_ends_in_an_error() {
         let mut text = Vec::new();
         let mut writer = SimilarityText::new(TextFormat::Json, &mut text);
-        writer
-            .feed(&SIMILARITY_HEADER, &mut text)
-            .expect("a proper header");
-        writer
-            .feed(&[0; 30], &mut text)
-            .expect("one pair and a piece");
-        assert_eq!(
-            writer.finish(&mut text),
-            Err(SimilarityError::Truncated { pairs: 1 })
-        );
+        writer.feed(&SIMILARITY_HEADER, &mut text).expect("a proper header");
+        writer.feed(&[0; 30], &mut text).expect("one pair and a piece");
+        assert_eq!(writer.finish(&mut text), Err(SimilarityError::Truncated { pairs: 1 }));
     }
 
     /// The pairs of a CSV text.

@@ -9,11 +9,7 @@ pub enum FileError {
     Magic { name: &'static str },
     /// Written by another release.
     #[error("this {name} has format version {found}, this release knows version {known}")]
-    Version {
-        name: &'static str,
-        found: u32,
-        known: u32,
-    },
+    Version { name: &'static str, found: u32, known: u32 },
     /// The end is missing.
     #[error("this {name} is cut short")]
     Truncated { name: &'static str },
@@ -22,10 +18,7 @@ pub enum FileError {
     Damaged { name: &'static str },
     /// Right by its digest, but holding what no writer writes; or damage noticed before the digest.
     #[error("this {name} is damaged: {reason}")]
-    Invalid {
-        name: &'static str,
-        reason: &'static str,
-    },
+    Invalid { name: &'static str, reason: &'static str },
     /// Asked for rows that the file does not have.
     #[error("rows {start} to {end} of a file that has {count}")]
     RowsOutOfRange { start: u64, end: u64, count: u64 },

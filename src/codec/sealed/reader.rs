@@ -2,8 +2,8 @@
 
 use super::{FileError, Format, Seal, TRAILER_LEN, Trailer};
 
-/// Splits a stream into header, body and trailer. Where the trailer starts is known only when the stream ends, so the
-/// last 48 bytes are always held back.
+/// Splits a stream into header, body and trailer. Where the trailer starts is known only when the stream
+/// ends, so the last 48 bytes are always held back.
 #[derive(Debug)]
 pub struct Unsealer {
     format: &'static Format,
@@ -14,12 +14,7 @@ pub struct Unsealer {
 
 impl Unsealer {
     pub fn new(format: &'static Format) -> Self {
-        Self {
-            format,
-            seal: Seal::default(),
-            header: Vec::new(),
-            held: Vec::with_capacity(TRAILER_LEN),
-        }
+        Self { format, seal: Seal::default(), header: Vec::new(), held: Vec::with_capacity(TRAILER_LEN) }
     }
 
     /// The header, once it has come whole and its magic and version were right.
@@ -27,8 +22,8 @@ impl Unsealer {
         (self.header.len() == self.format.header_len).then_some(&*self.header)
     }
 
-    /// Takes a chunk, and gives `body` the bytes that are certain to be the file's body, in order. The header is
-    /// complete by the first call of `body`, which gets it as well.
+    /// Takes a chunk, and gives `body` the bytes that are certain to be the file's body, in order. The
+    /// header is complete by the first call of `body`, which gets it as well.
     pub fn feed<E: From<FileError>>(
         &mut self,
         mut chunk: &[u8],
@@ -65,9 +60,7 @@ impl Unsealer {
     pub fn finish(self) -> Result<Trailer, FileError> {
         let trailer = Trailer::parse(&self.held, self.format)?;
         if self.seal.trailer(trailer.count).digest != trailer.digest {
-            return Err(FileError::Damaged {
-                name: self.format.name,
-            });
+            return Err(FileError::Damaged { name: self.format.name });
         }
         Ok(trailer)
     }

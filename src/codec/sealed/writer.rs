@@ -2,8 +2,8 @@
 
 use super::{Format, Seal, Trailer};
 
-/// Gathers a file's bytes and gives them out in parts of a size that suits the store. Memory: one part, and the largest
-/// piece pushed.
+/// Gathers a file's bytes and gives them out in parts of a size that suits the store. Memory: one part, and
+/// the largest piece pushed.
 #[derive(Debug)]
 pub struct SealedWriter {
     format: &'static Format,
@@ -18,13 +18,7 @@ impl SealedWriter {
     pub fn new(format: &'static Format, header: &[u8], part: usize) -> Self {
         let mut pending = Vec::with_capacity(header.len() + part.min(1 << 20));
         pending.extend_from_slice(header);
-        Self {
-            format,
-            seal: Seal::default(),
-            pending,
-            part,
-            given: 0,
-        }
+        Self { format, seal: Seal::default(), pending, part, given: 0 }
     }
 
     /// Bytes to append to.

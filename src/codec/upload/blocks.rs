@@ -4,7 +4,8 @@ use super::error::UploadError;
 use super::rows::RowSet;
 use crate::codec::json::{Event, clip};
 
-/// Checks the keys of a `blocks` object. It may stand before the encodings, so the last check waits for their number.
+/// Checks the keys of a `blocks` object. It may stand before the encodings, so the last check waits for
+/// their number.
 #[derive(Debug, Default)]
 pub(super) struct BlockKeys {
     rows: RowSet,
@@ -41,12 +42,12 @@ impl BlockKeys {
 
 /// A row number in the one way to write it: decimal digits, no sign, blank or leading zero.
 fn parse_row(key: &str) -> Option<u32> {
-    let plain =
-        key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
+    let plain = key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
     if plain { key.parse().ok() } else { None }
 }
 
-/// The string form of a block id: a string is its own, an integer is its decimal digits. `None` for anything else.
+/// The string form of a block id: a string is its own, an integer is its decimal digits. `None` for
+/// anything else.
 pub(super) fn block_id<'a>(event: Event<'a>) -> Option<&'a str> {
     match event {
         Event::String(id) => Some(id),
@@ -64,21 +65,8 @@ mod tests {
     fn a_row_is_written_in_one_way() {
         assert_eq!(parse_row("0"), Some(0));
         assert_eq!(parse_row("4294967295"), Some(u32::MAX));
-        for wrong in [
-            "",
-            "00",
-            "01",
-            "+1",
-            "-1",
-            "-0",
-            " 1",
-            "1 ",
-            "1.0",
-            "1e3",
-            "4294967296",
-            "file",
-            "١",
-        ] {
+        for wrong in ["", "00", "01", "+1", "-1", "-0", " 1", "1 ", "1.0", "1e3", "4294967296", "file", "١"]
+        {
             assert_eq!(parse_row(wrong), None, "{wrong:?}");
         }
     }

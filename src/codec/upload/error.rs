@@ -9,15 +9,11 @@ use crate::codec::json::LexError;
 #[non_exhaustive]
 pub enum UploadError {
     /// Not JSON, or beyond the lexer's limits.
-    #[error("{place}: malformed JSON {source}")]
-    Json { place: Place, source: LexError },
+    #[error("{place}: malformed JSON {error}")]
+    Json { place: Place, error: LexError },
     /// JSON of another shape.
     #[error("{place}: expected {wanted}, found {found}")]
-    WrongType {
-        place: Place,
-        wanted: &'static str,
-        found: &'static str,
-    },
+    WrongType { place: Place, wanted: &'static str, found: &'static str },
     /// Not standard base64.
     #[error("encoding {index} is not standard base64: {problem}")]
     Base64 { index: u32, problem: Base64Problem },
@@ -32,20 +28,18 @@ pub enum UploadError {
     EmptyRecord { index: u32 },
     /// Two members that each hold the encodings.
     #[error("`{first}` and `{second}` in one upload: send the encodings once")]
-    TwoForms {
-        first: &'static str,
-        second: &'static str,
-    },
+    TwoForms { first: &'static str, second: &'static str },
     /// Block ids both inside `clknblocks` and beside it.
     #[error("`clknblocks` and `blocks` in one upload: send the blocks once")]
     TwoBlocks,
     /// A key of `blocks` that is no row number.
-    #[error(
-        "key `{key}` in `blocks` is no record index: expected plain decimal digits, such as \"17\""
-    )]
+    #[error("key `{key}` in `blocks` is no record index: expected plain decimal digits, such as \"17\"")]
     BlockKey { key: String },
     /// A key of `blocks` past the last record.
-    #[error("key `{key}` in `blocks` is no record's index: the last record of this upload is {}", .count.saturating_sub(1))]
+    #[error(
+        "key `{key}` in `blocks` is no record's index: the last record of this upload is {}",
+        .count.saturating_sub(1)
+    )]
     NoSuchRecord { key: u32, count: u32 },
     /// A key of `blocks` that occurs twice.
     #[error("key `{key}` occurs twice in `blocks`: give each record one list")]
@@ -80,10 +74,7 @@ pub enum FeedError<E> {
 
 impl<E> From<LexError> for FeedError<E> {
     /// The parser puts in the place, which the lexer cannot know.
-    fn from(source: LexError) -> Self {
-        Self::Upload(UploadError::Json {
-            place: Place::Body,
-            source,
-        })
+    fn from(error: LexError) -> Self {
+        Self::Upload(UploadError::Json { place: Place::Body, error })
     }
 }

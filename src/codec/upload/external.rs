@@ -62,11 +62,7 @@ const FIELDS: [(Group, &str, Field); 7] = [
     (Group::File, "endpoint", Field::Endpoint),
     (Group::File, "secure", Field::Secure),
     (Group::Credentials, "AccessKeyId", Field::AccessKeyId),
-    (
-        Group::Credentials,
-        "SecretAccessKey",
-        Field::SecretAccessKey,
-    ),
+    (Group::Credentials, "SecretAccessKey", Field::SecretAccessKey),
     (Group::Credentials, "SessionToken", Field::SessionToken),
 ];
 
@@ -143,9 +139,7 @@ impl ExternalParser {
                 return Err(self.wrong_type(group.name(), "an object", found));
             }
             (State::Group(group), Event::Key(name)) => {
-                let known = FIELDS
-                    .iter()
-                    .find(|(of, known, _)| *of == group && *known == name);
+                let known = FIELDS.iter().find(|(of, known, _)| *of == group && *known == name);
                 self.state = match known {
                     Some(&(_, _, field)) => State::Field(group, field),
                     None => State::Skip(0, Some(group)),
@@ -175,9 +169,7 @@ impl ExternalParser {
             _ => return Ok(State::Skip(0, None)),
         };
         if std::mem::replace(seen, true) {
-            return Err(UploadError::MemberTwice {
-                member: format!("{}.{name}", self.member),
-            });
+            return Err(UploadError::MemberTwice { member: format!("{}.{name}", self.member) });
         }
         Ok(State::GroupStart(group))
     }
@@ -187,9 +179,7 @@ impl ExternalParser {
         let twice = self.fields.iter().any(|(seen, _)| *seen == field)
             || field == Field::Secure && self.secure.is_some();
         match value {
-            _ if twice => Err(UploadError::MemberTwice {
-                member: self.path(group, field),
-            }),
+            _ if twice => Err(UploadError::MemberTwice { member: self.path(group, field) }),
             Event::Null if optional => Ok(()),
             Event::Bool(secure) if field == Field::Secure => {
                 self.secure = Some(secure);
@@ -200,11 +190,7 @@ impl ExternalParser {
                 Ok(())
             }
             found => {
-                let wanted = if field == Field::Secure {
-                    "a boolean"
-                } else {
-                    "a string"
-                };
+                let wanted = if field == Field::Secure { "a boolean" } else { "a string" };
                 Err(UploadError::WrongType {
                     place: Place::Member(self.path(group, field)),
                     wanted,
@@ -217,9 +203,7 @@ impl ExternalParser {
     /// The reference, once its closing brace has come.
     pub(super) fn finish(mut self) -> Result<ExternalObject, UploadError> {
         if !self.has_file {
-            return Err(UploadError::MissingMember {
-                member: format!("{}.file", self.member),
-            });
+            return Err(UploadError::MissingMember { member: format!("{}.file", self.member) });
         }
         let credentials = if self.has_credentials {
             Some(ExternalCredentials {
@@ -245,27 +229,18 @@ impl ExternalParser {
     }
 
     fn required(&mut self, group: Group, field: Field) -> Result<String, UploadError> {
-        self.take(field).ok_or_else(|| UploadError::MissingMember {
-            member: self.path(group, field),
-        })
+        self.take(field).ok_or_else(|| UploadError::MissingMember { member: self.path(group, field) })
     }
 
     /// For instance `encodings.file.bucket`.
     fn path(&self, group: Group, field: Field) -> String {
-        let name = FIELDS
-            .iter()
-            .find(|(_, _, known)| *known == field)
-            .map_or("", |(_, name, _)| name);
+        let name = FIELDS.iter().find(|(_, _, known)| *known == field).map_or("", |(_, name, _)| name);
         format!("{}.{}.{name}", self.member, group.name())
     }
 
     fn wrong_type(&self, name: &str, wanted: &'static str, found: Event<'_>) -> UploadError {
         let place = Place::Member(format!("{}.{name}", self.member));
-        UploadError::WrongType {
-            place,
-            wanted,
-            found: found.describe(),
-        }
+        UploadError::WrongType { place, wanted, found: found.describe() }
     }
 }
 

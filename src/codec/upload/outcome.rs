@@ -46,7 +46,8 @@ pub struct UploadOutcome {
     pub form: UploadForm,
     /// Records in it; 0 for the external form.
     pub count: u32,
-    /// Bytes per encoding: the agreed size, else the first encoding's. `None` if there are no encodings in the body.
+    /// Bytes per encoding: the agreed size, else the first encoding's. `None` if there are no encodings in
+    /// the body.
     pub size: Option<u32>,
     /// Whether the upload speaks of blocks at all, be it that no record is in one.
     pub has_blocks: bool,

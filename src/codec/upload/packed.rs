@@ -1,7 +1,8 @@
 //! The binary body: `count` × `size` bytes, the encodings one after the other.
 //!
-//! There is nothing to decode, so the parser only counts: it passes each chunk through, and at the end knows whether
-//! exactly the declared bytes came. Whether `size` is allowed is for [`SizeRules::check`](super::SizeRules::check).
+//! There is nothing to decode, so the parser only counts: it passes each chunk through, and at the end
+//! knows whether exactly the declared bytes came. Whether `size` is allowed is for
+//! [`SizeRules::check`](super::SizeRules::check).
 
 /// A body that has not the declared length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -11,22 +12,10 @@ pub enum PackedError {
     NothingDeclared { count: u32, size: u32 },
     /// The body ended too early.
     #[error("the body has {came} bytes, expected {wanted} ({count} encodings of {size} bytes)")]
-    TooShort {
-        came: u64,
-        wanted: u64,
-        count: u32,
-        size: u32,
-    },
+    TooShort { came: u64, wanted: u64, count: u32, size: u32 },
     /// The body goes on past the last encoding.
-    #[error(
-        "the body has at least {came} bytes, expected {wanted} ({count} encodings of {size} bytes)"
-    )]
-    TooLong {
-        came: u64,
-        wanted: u64,
-        count: u32,
-        size: u32,
-    },
+    #[error("the body has at least {came} bytes, expected {wanted} ({count} encodings of {size} bytes)")]
+    TooLong { came: u64, wanted: u64, count: u32, size: u32 },
 }
 
 /// A binary body of the declared length.
@@ -55,12 +44,7 @@ impl PackedParser {
         if count == 0 || size == 0 {
             return Err(PackedError::NothingDeclared { count, size });
         }
-        Ok(Self {
-            count,
-            size,
-            came: 0,
-            tolerate_surplus: false,
-        })
+        Ok(Self { count, size, came: 0, tolerate_surplus: false })
     }
 
     /// Ignores whatever follows the last encoding instead of refusing it: the rule for stored objects.
@@ -94,23 +78,12 @@ impl PackedParser {
 
     /// Ends the body.
     pub fn finish(self) -> Result<PackedOutcome, PackedError> {
-        let Self {
-            count, size, came, ..
-        } = self;
+        let Self { count, size, came, .. } = self;
         let wanted = self.wanted();
         if came < wanted {
-            return Err(PackedError::TooShort {
-                came,
-                wanted,
-                count,
-                size,
-            });
+            return Err(PackedError::TooShort { came, wanted, count, size });
         }
-        Ok(PackedOutcome {
-            count,
-            size,
-            surplus: came - wanted,
-        })
+        Ok(PackedOutcome { count, size, surplus: came - wanted })
     }
 }
 
@@ -134,37 +107,12 @@ mod tests {
     fn only_the_declared_length_passes() {
         let parser = || PackedParser::new(3, 8).expect("a proper declaration");
         for chunk in [1, 5, 8, 24, 100] {
-            assert_eq!(
-                run(parser(), 24, chunk),
-                Ok((
-                    24,
-                    PackedOutcome {
-                        count: 3,
-                        size: 8,
-                        surplus: 0
-                    }
-                ))
-            );
-            let short = PackedError::TooShort {
-                came: 23,
-                wanted: 24,
-                count: 3,
-                size: 8,
-            };
+            assert_eq!(run(parser(), 24, chunk), Ok((24, PackedOutcome { count: 3, size: 8, surplus: 0 })));
+            let short = PackedError::TooShort { came: 23, wanted: 24, count: 3, size: 8 };
             assert_eq!(run(parser(), 23, chunk), Err(short));
-            assert!(matches!(
-                run(parser(), 25, chunk),
-                Err(PackedError::TooLong { wanted: 24, .. })
-            ));
-            let surplus = PackedOutcome {
-                count: 3,
-                size: 8,
-                surplus: 17,
-            };
-            assert_eq!(
-                run(parser().tolerate_surplus(), 41, chunk),
-                Ok((24, surplus))
-            );
+            assert!(matches!(run(parser(), 25, chunk), Err(PackedError::TooLong { wanted: 24, .. })));
+            let surplus = PackedOutcome { count: 3, size: 8, surplus: 17 };
+            assert_eq!(run(parser().tolerate_surplus(), 41, chunk), Ok((24, surplus)));
             assert_eq!(run(parser().tolerate_surplus(), 23, chunk), Err(short));
         }
     }
@@ -173,9 +121,6 @@ mod tests {
     fn an_empty_declaration_is_refused() {
         assert!(PackedParser::new(0, 8).is_err());
         assert!(PackedParser::new(1, 0).is_err());
-        assert_eq!(
-            PackedParser::new(u32::MAX, u32::MAX).map(|p| p.wanted()),
-            Ok(u64::from(u32::MAX).pow(2))
-        );
+        assert_eq!(PackedParser::new(u32::MAX, u32::MAX).map(|p| p.wanted()), Ok(u64::from(u32::MAX).pow(2)));
     }
 }

@@ -1,9 +1,9 @@
 //! The set of rows that `blocks` has named.
 //!
-//! Keys may come in any order, before the number of records is known, and from an uploader who means harm: a plain
-//! bitset would let the one key "4294967295" claim 512 MiB. Rows are kept in pages of 2^16, each a sorted list of
-//! 16-bit numbers until a bitset is smaller. So memory is at most about 4 bytes for each key, and each key took six bytes or
-//! more of the body; for the common dense case it is one bit.
+//! Keys may come in any order, before the number of records is known, and from an uploader who means harm:
+//! a plain bitset would let the one key "4294967295" claim 512 MiB. Rows are kept in pages of 2^16, each a
+//! sorted list of 16-bit numbers until a bitset is smaller. So there are a few bytes for each key, which
+//! took six bytes or more of the body; in the common dense case it is one bit.
 
 use std::collections::BTreeMap;
 
@@ -60,10 +60,7 @@ impl RowSet {
     /// Adds a row; false if it was there.
     pub(super) fn insert(&mut self, row: u32) -> bool {
         self.max = self.max.max(Some(row));
-        let page = self
-            .pages
-            .entry((row >> 16) as u16)
-            .or_insert_with(|| Page::List(Vec::new()));
+        let page = self.pages.entry((row >> 16) as u16).or_insert_with(|| Page::List(Vec::new()));
         page.insert(row as u16)
     }
 

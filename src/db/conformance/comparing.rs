@@ -23,7 +23,10 @@ impl Bed {
         let task = self.must_claim(seed).await;
         assert_eq!(task.work.kind(), TaskKind::Compare, "{task:?}");
         let object = self.object(&task, "candidates").await;
-        assert_eq!(self.db.complete(task.id, task.lease, &candidates(object, found)).await.unwrap(), Held::Yes);
+        assert_eq!(
+            self.db.complete(task.id, task.lease, &candidates(object, found)).await.unwrap(),
+            Held::Yes
+        );
     }
 
     /// Claims and completes the next plan.
@@ -51,7 +54,10 @@ pub(super) async fn a_run_goes_its_way(bed: Bed) {
     assert_eq!(db.ledger_counts().await.unwrap().ready, 3);
     for (i, seed) in (60..63).enumerate() {
         let run = db.run(project, run_id(1)).await.unwrap().unwrap();
-        assert_eq!((run.stage, run.comparisons_total, run.comparisons_done), (Stage::Compare, Some(300), i as u64 * 100));
+        assert_eq!(
+            (run.stage, run.comparisons_total, run.comparisons_done),
+            (Stage::Compare, Some(300), i as u64 * 100)
+        );
         bed.compare(seed, 5).await;
     }
     let task = bed.must_claim(70).await;
@@ -139,8 +145,15 @@ pub(super) async fn too_many_candidates_fail_the_run(bed: Bed) {
     let run = db.run(project, run_id(1)).await.unwrap().unwrap();
     let message = run.message.unwrap();
     assert_eq!(run.state, RunState::Error);
-    assert!(message.contains("LIMIT") && message.contains("1001") && message.contains("blocking"), "{message}");
-    assert_eq!(db.renew_task(held.id, held.lease, TTL).await.unwrap(), Held::No, "its siblings are cancelled");
+    assert!(
+        message.contains("LIMIT") && message.contains("1001") && message.contains("blocking"),
+        "{message}"
+    );
+    assert_eq!(
+        db.renew_task(held.id, held.lease, TTL).await.unwrap(),
+        Held::No,
+        "its siblings are cancelled"
+    );
     assert_eq!(db.ledger_counts().await.unwrap(), Default::default());
     assert_eq!(bed.dead().await.len(), 1);
 }
@@ -156,7 +169,11 @@ pub(super) async fn a_large_run_lets_small_ones_pass(bed: Bed) {
     let task = bed.must_claim(60).await;
     assert_eq!(task.project, small, "its plan comes first");
     db.complete(task.id, task.lease, &plan(2)).await.unwrap();
-    let turns = [bed.must_claim(61).await.project, bed.must_claim(62).await.project, bed.must_claim(63).await.project];
+    let turns = [
+        bed.must_claim(61).await.project,
+        bed.must_claim(62).await.project,
+        bed.must_claim(63).await.project,
+    ];
     assert!(turns.iter().filter(|p| **p == small).count() == 2, "both its parts within three turns");
 }
 

@@ -102,7 +102,14 @@ impl Bed {
         }
     }
 
-    async fn try_upload(&self, project: ProjectId, party: u16, seed: u32, size: usize, strict: bool) -> FinishUpload {
+    async fn try_upload(
+        &self,
+        project: ProjectId,
+        party: u16,
+        seed: u32,
+        size: usize,
+        strict: bool,
+    ) -> FinishUpload {
         let lease = lease(seed);
         assert_eq!(self.db.begin_upload(project, party, lease, TTL).await.unwrap(), BeginUpload::Granted);
         let object = format!("{project}/encodings-{party}-{}", lease.hex());

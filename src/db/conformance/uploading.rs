@@ -39,7 +39,11 @@ pub(super) async fn an_idle_upload_is_taken_over(bed: Bed) {
     bed.clock.advance(TTL / 2);
     assert!(db.renew_upload(project, 0, lease(1), TTL).await.unwrap());
     bed.clock.advance(TTL * 3 / 4);
-    assert_eq!(db.begin_upload(project, 0, lease(2), TTL).await.unwrap(), BeginUpload::InProgress, "it was renewed");
+    assert_eq!(
+        db.begin_upload(project, 0, lease(2), TTL).await.unwrap(),
+        BeginUpload::InProgress,
+        "it was renewed"
+    );
     assert!(bed.dead().await.is_empty(), "and its object with it");
     bed.clock.advance(TTL);
     assert_eq!(bed.dead().await, ["first"]);
@@ -48,7 +52,10 @@ pub(super) async fn an_idle_upload_is_taken_over(bed: Bed) {
     let late = db.finish_upload(project, 0, lease(1), token(99), &Verdict::Error("x".into())).await.unwrap();
     assert_eq!(late, FinishUpload::LeaseLost);
     db.abandon_upload(project, 0, lease(1)).await.unwrap();
-    assert!(db.renew_upload(project, 0, lease(2), TTL).await.unwrap(), "what the first does can't hurt the second");
+    assert!(
+        db.renew_upload(project, 0, lease(2), TTL).await.unwrap(),
+        "what the first does can't hurt the second"
+    );
     assert!(db.project(project).await.unwrap().unwrap().error.is_none());
 }
 

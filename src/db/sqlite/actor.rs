@@ -14,10 +14,13 @@ const BATCH: usize = 64;
 /// Sends an answer, given whether the commit succeeded.
 type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 
+/// A transaction's body; tells whether to keep what it did.
+type Write = Box<dyn FnOnce(&Transaction) -> (bool, Reply) + Send>;
+
 /// What a caller wants done.
 enum Job {
     /// Runs within a savepoint; the reply is sent after the commit.
-    Write(Box<dyn FnOnce(&Transaction) -> (bool, Reply) + Send>),
+    Write(Write),
     /// Runs within a read transaction and answers by itself.
     Read(Box<dyn FnOnce(&Transaction) + Send>),
     /// Gets the connection itself, outside of any transaction.
@@ -115,10 +118,7 @@ fn work(mut connection: Connection, mut inbox: mpsc::UnboundedReceiver<Job>) {
     }
 }
 
-fn commit_together(
-    connection: &mut Connection,
-    writes: Vec<Box<dyn FnOnce(&Transaction) -> (bool, Reply) + Send>>,
-) {
+fn commit_together(connection: &mut Connection, writes: Vec<Write>) {
     let mut replies = Vec::with_capacity(writes.len());
     let committed = (|| -> rusqlite::Result<()> {
         let mut tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -179,7 +179,8 @@ mod tests {
         let calls = [1, 2, 2, 3].map(|x| actor.write(insert(x)));
         let results = futures::future::join_all(calls).await;
         assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 3);
-        let sum = actor.read(|tx| Ok(tx.query_row("SELECT sum(x) FROM t", [], |r| r.get::<_, i64>(0))?)).await;
+        let sum =
+            actor.read(|tx| Ok(tx.query_row("SELECT sum(x) FROM t", [], |r| r.get::<_, i64>(0))?)).await;
         assert_eq!(sum.unwrap(), 6);
     }
 
@@ -191,7 +192,8 @@ mod tests {
             Err::<(), _>(DbError::Corrupt("on purpose".into()))
         });
         assert!(matches!(failed.await, Err(DbError::Corrupt(_))));
-        let count = actor.read(|tx| Ok(tx.query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0))?)).await;
+        let count =
+            actor.read(|tx| Ok(tx.query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0))?)).await;
         assert_eq!(count.unwrap(), 0);
     }
 }

@@ -95,11 +95,17 @@ fn connect(path: &Path) -> DbResult<Connection> {
 impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, ReadOnly, SystemIoFailure,
+            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, ReadOnly,
+            SystemIoFailure,
         };
         match &error {
             rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
-                DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly
+                DatabaseBusy
+                | DatabaseLocked
+                | DiskFull
+                | SystemIoFailure
+                | CannotOpen
+                | ReadOnly
                 | FileLockingProtocolFailed => Self::Unavailable(error.into()),
                 _ => Self::Statement(error.into()),
             },

@@ -13,7 +13,13 @@ use crate::domain::{ProjectId, Timestamp};
 
 #[async_trait]
 impl Objects for SqliteDb {
-    async fn register_object(&self, name: &str, project: ProjectId, lease: Lease, ttl: Duration) -> DbResult<()> {
+    async fn register_object(
+        &self,
+        name: &str,
+        project: ProjectId,
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<()> {
         let name = name.to_owned();
         self.write(move |tx, now| {
             let expires = Timestamp(now).after(ttl).0;

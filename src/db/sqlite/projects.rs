@@ -82,7 +82,8 @@ impl Projects for SqliteDb {
     }
 
     async fn count_projects(&self) -> DbResult<u64> {
-        self.read(|tx| Ok(value::<i64>(tx, "SELECT count(*) FROM projects", [])?.unwrap_or(0).unsigned_abs())).await
+        self.read(|tx| Ok(value::<i64>(tx, "SELECT count(*) FROM projects", [])?.unwrap_or(0).unsigned_abs()))
+            .await
     }
 
     async fn list_projects(&self) -> DbResult<Vec<(ProjectId, Timestamp)>> {
@@ -114,7 +115,12 @@ impl Projects for SqliteDb {
 
     async fn parties(&self, id: ProjectId) -> DbResult<Vec<PartyRecord>> {
         self.read(move |tx| {
-            collect(tx, "SELECT * FROM parties WHERE project_id = ?1 ORDER BY party", [id.to_string()], party_record)
+            collect(
+                tx,
+                "SELECT * FROM parties WHERE project_id = ?1 ORDER BY party",
+                [id.to_string()],
+                party_record,
+            )
         })
         .await
     }
@@ -127,11 +133,13 @@ impl Projects for SqliteDb {
                 let party: Option<u16> = row.get("party")?;
                 Ok((TokenDigest(blob(row, "digest")?), kind, party))
             })?;
-            Ok(found.filter(|(digest, ..)| *digest == token).and_then(|(_, kind, party)| match (kind.as_str(), party) {
-                ("update", Some(party)) => Some(TokenKind::Update { party }),
-                ("receipt", Some(party)) => Some(TokenKind::Receipt { party }),
-                ("result", None) => Some(TokenKind::Result),
-                _ => None,
+            Ok(found.filter(|(digest, ..)| *digest == token).and_then(|(_, kind, party)| {
+                match (kind.as_str(), party) {
+                    ("update", Some(party)) => Some(TokenKind::Update { party }),
+                    ("receipt", Some(party)) => Some(TokenKind::Receipt { party }),
+                    ("result", None) => Some(TokenKind::Result),
+                    _ => None,
+                }
             }))
         })
         .await

@@ -97,9 +97,12 @@ impl Runs for SqliteDb {
                            SELECT c.total, r.time_completed - r.time_started AS duration
                            FROM runs r JOIN comparisons c ON c.id = r.comparison_id
                            WHERE r.state = 'completed' ORDER BY r.time_completed DESC LIMIT 100)";
-            let sums = first(tx, sql, [], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+            let sums =
+                first(tx, sql, [], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)))?;
             Ok(match sums {
-                Some((Some(total), Some(micros))) if micros > 0 => (total as f64 * 1e6 / micros as f64) as u64,
+                Some((Some(total), Some(micros))) if micros > 0 => {
+                    (total as f64 * 1e6 / micros as f64) as u64
+                }
                 _ => 0,
             })
         })

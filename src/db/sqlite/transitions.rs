@@ -48,7 +48,8 @@ pub(super) fn enqueue(tx: &Connection, task: NewTask, now: i64) -> DbResult<()> 
 
 /// Queues a created run and enqueues its plan.
 pub(super) fn queue_run(tx: &Connection, project: &str, run: &str, now: i64) -> DbResult<()> {
-    tx.prepare_cached("UPDATE runs SET state = 'queued' WHERE id = ?1 AND state = 'created'")?.execute([run])?;
+    tx.prepare_cached("UPDATE runs SET state = 'queued' WHERE id = ?1 AND state = 'created'")?
+        .execute([run])?;
     let task = NewTask {
         kind: TaskKind::Plan,
         project,
@@ -76,7 +77,13 @@ pub(super) fn queue_runs_if_complete(tx: &Connection, project: &str, now: i64) -
 }
 
 /// Moves a run whose candidates are complete on to its output.
-pub(super) fn enqueue_finish(tx: &Connection, project: &str, run: &str, comparison: i64, now: i64) -> DbResult<()> {
+pub(super) fn enqueue_finish(
+    tx: &Connection,
+    project: &str,
+    run: &str,
+    comparison: i64,
+    now: i64,
+) -> DbResult<()> {
     let sql = "SELECT result_type FROM projects WHERE id = ?1";
     let solves = value::<String>(tx, sql, [project])?.as_deref() != Some(ResultType::SimilarityScores.name());
     if solves {
@@ -111,7 +118,8 @@ pub(super) fn fail_run(tx: &Connection, run: &str, message: &str, now: i64) -> D
 
 /// Ends a comparison, and all runs that wait for it, with an error.
 pub(super) fn fail_comparison(tx: &Connection, comparison: i64, message: &str, now: i64) -> DbResult<()> {
-    tx.prepare_cached("UPDATE comparisons SET state = 'failed' WHERE id = ?1 AND state = 'open'")?.execute([comparison])?;
+    tx.prepare_cached("UPDATE comparisons SET state = 'failed' WHERE id = ?1 AND state = 'open'")?
+        .execute([comparison])?;
     let sql = "SELECT id FROM runs WHERE comparison_id = ?1 AND state NOT IN ('completed', 'error')";
     for run in collect(tx, sql, [comparison], |row| Ok(row.get::<_, String>(0)?))? {
         fail_run(tx, &run, message, now)?;
@@ -121,7 +129,8 @@ pub(super) fn fail_comparison(tx: &Connection, comparison: i64, message: &str, n
 
 /// Ends all runs of a project with an error, and marks the project.
 pub(super) fn fail_project(tx: &Connection, project: &str, message: &str, now: i64) -> DbResult<()> {
-    tx.prepare_cached("UPDATE projects SET error = coalesce(error, ?2) WHERE id = ?1")?.execute([project, message])?;
+    tx.prepare_cached("UPDATE projects SET error = coalesce(error, ?2) WHERE id = ?1")?
+        .execute([project, message])?;
     let sql = "SELECT id FROM runs WHERE project_id = ?1 AND state NOT IN ('completed', 'error')";
     for run in collect(tx, sql, [project], |row| Ok(row.get::<_, String>(0)?))? {
         fail_run(tx, &run, message, now)?;
@@ -168,8 +177,10 @@ pub(super) fn delete_project(tx: &Connection, project: &str) -> DbResult<bool> {
     // Runs refer to comparisons without a cascade (a comparison in use must not vanish), so the order matters.
     tx.prepare_cached("DELETE FROM runs WHERE project_id = ?1")?.execute([project])?;
     let deleted = tx.prepare_cached("DELETE FROM projects WHERE id = ?1")?.execute([project])?;
-    tx.prepare_cached("UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL WHERE project_id = ?1")?
-        .execute([project])?;
+    tx.prepare_cached(
+        "UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL WHERE project_id = ?1",
+    )?
+    .execute([project])?;
     Ok(deleted > 0)
 }
 

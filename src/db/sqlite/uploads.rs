@@ -18,7 +18,8 @@ pub(super) fn release_all(tx: &Connection) -> DbResult<()> {
          WHERE lease IN (SELECT lease FROM parties WHERE state = 'uploading')",
         [],
     )?;
-    let sql = "UPDATE parties SET state = 'waiting', lease = NULL, lease_expires = NULL WHERE state = 'uploading'";
+    let sql =
+        "UPDATE parties SET state = 'waiting', lease = NULL, lease_expires = NULL WHERE state = 'uploading'";
     tx.execute(sql, [])?;
     Ok(())
 }
@@ -31,19 +32,27 @@ fn end(tx: &Connection, project: &str, party: u16, lease: Lease, state: PartySta
 }
 
 fn held(tx: &Connection, project: &str, party: u16, lease: Lease) -> DbResult<bool> {
-    let sql = "SELECT 1 FROM parties WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
+    let sql =
+        "SELECT 1 FROM parties WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
     Ok(value::<i64>(tx, sql, params![project, party, lease.0])?.is_some())
 }
 
 /// Makes a party ready with its data; false if the lease was lost, or one of its objects has been swept.
-fn make_ready(tx: &Connection, project: &str, party: u16, lease: Lease, summary: &UploadSummary) -> DbResult<bool> {
+fn make_ready(
+    tx: &Connection,
+    project: &str,
+    party: u16,
+    lease: Lease,
+    summary: &UploadSummary,
+) -> DbResult<bool> {
     let objects = [Some(&summary.encodings_object), summary.blocks_object.as_ref()];
     for object in objects.into_iter().flatten() {
         if !transitions::enliven_object(tx, object, &lease.0)? {
             return Ok(false);
         }
     }
-    let sql = "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?4, digest = ?5,
+    let sql =
+        "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?4, digest = ?5,
                                   encodings_object = ?6, blocks_object = ?7, warnings = ?8
                WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
     let changed = tx.prepare_cached(sql)?.execute(params![
@@ -99,8 +108,10 @@ fn finish(
                     transitions::doom_objects_of(tx, &lease.0)?;
                     return Ok(FinishUpload::LeaseLost);
                 }
-                tx.prepare_cached("UPDATE projects SET encoding_size = ?2 WHERE id = ?1 AND encoding_size IS NULL")?
-                    .execute(params![project, summary.size as i64])?;
+                tx.prepare_cached(
+                    "UPDATE projects SET encoding_size = ?2 WHERE id = ?1 AND encoding_size IS NULL",
+                )?
+                .execute(params![project, summary.size as i64])?;
                 add_receipt(tx, project, party, receipt)?;
                 let queued_runs = transitions::queue_runs_if_complete(tx, project, now)?;
                 return Ok(FinishUpload::Accepted { queued_runs });
@@ -116,7 +127,13 @@ fn finish(
 
 #[async_trait]
 impl Uploads for SqliteDb {
-    async fn begin_upload(&self, project: ProjectId, party: u16, lease: Lease, ttl: Duration) -> DbResult<BeginUpload> {
+    async fn begin_upload(
+        &self,
+        project: ProjectId,
+        party: u16,
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<BeginUpload> {
         self.write(move |tx, now| {
             let project = project.to_string();
             let sql = "SELECT state, lease, lease_expires FROM parties WHERE project_id = ?1 AND party = ?2";
@@ -141,13 +158,22 @@ impl Uploads for SqliteDb {
         .await
     }
 
-    async fn renew_upload(&self, project: ProjectId, party: u16, lease: Lease, ttl: Duration) -> DbResult<bool> {
+    async fn renew_upload(
+        &self,
+        project: ProjectId,
+        party: u16,
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<bool> {
         self.write(move |tx, now| {
             let expires = Timestamp(now).after(ttl).0;
-            let sql = "UPDATE parties SET lease_expires = ?4 WHERE project_id = ?1 AND party = ?2 AND lease = ?3";
-            let held = tx.prepare_cached(sql)?.execute(params![project.to_string(), party, lease.0, expires])? == 1;
+            let sql =
+                "UPDATE parties SET lease_expires = ?4 WHERE project_id = ?1 AND party = ?2 AND lease = ?3";
+            let held =
+                tx.prepare_cached(sql)?.execute(params![project.to_string(), party, lease.0, expires])? == 1;
             if held {
-                tx.prepare_cached("UPDATE objects SET expires = ?2 WHERE lease = ?1")?.execute(params![lease.0, expires])?;
+                tx.prepare_cached("UPDATE objects SET expires = ?2 WHERE lease = ?1")?
+                    .execute(params![lease.0, expires])?;
             }
             Ok(held)
         })
@@ -163,7 +189,8 @@ impl Uploads for SqliteDb {
         verdict: &Verdict,
     ) -> DbResult<FinishUpload> {
         let verdict = verdict.clone();
-        self.write(move |tx, now| finish(tx, &project.to_string(), party, lease, receipt, &verdict, now)).await
+        self.write(move |tx, now| finish(tx, &project.to_string(), party, lease, receipt, &verdict, now))
+            .await
     }
 
     async fn abandon_upload(&self, project: ProjectId, party: u16, lease: Lease) -> DbResult<()> {

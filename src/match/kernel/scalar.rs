@@ -4,7 +4,10 @@
 //! (x86-64 without `-C target-cpu`), the same code is compiled a second time with it and chosen at run time:
 //! it is 3-4 times as fast.
 
-use super::{FilterJob, GROUP, LANES, SurvivorQueue, Survivors};
+use super::{FilterJob, GROUP, LANES, SurvivorQueue};
+
+/// See [`Kernel::survivor_bits`](super::Kernel::survivor_bits).
+pub(super) const SURVIVOR_BITS: f64 = 1200.0;
 
 pub(super) fn filter(job: &FilterJob, queue: &mut SurvivorQueue) {
     #[cfg(target_arch = "x86_64")]
@@ -44,29 +47,41 @@ pub(super) fn and_count_generic(a: &[u64], b: &[u64]) -> u32 {
     a.iter().zip(b).map(|(x, y)| (x & y).count_ones()).sum()
 }
 
-/// Counts whole words only: a prefix that ends inside a word is taken up to the word before, and the rest of
-/// the pair bounded by what is left of that word too.
+/// Rows of b that an inner step takes.
+const ROWS: usize = 4;
+
 #[inline(always)]
 fn filter_generic(job: &FilterJob, queue: &mut SurvivorQueue) {
     let words = job.prefix_bits / 64;
-    let half = job.prefix_bits % 64;
-    let (first, last) = (job.group * GROUP, ((job.group + 1) * GROUP).min(job.b.len()));
-    for a in job.rows.clone() {
-        let row_a = job.a.row(a);
+    let (start, end) = (job.group * GROUP, ((job.group + 1) * GROUP).min(job.b.len()));
+    for (row, a) in job.rows.clone().enumerate() {
+        let row_a = &job.a.row(a)[..words];
         let need = u32::from(job.need[usize::from(job.a.popcounts()[a])]);
         let rest_a = u32::from(job.rest_a[a]);
-        for block in (first..last).step_by(LANES) {
+        for (block, first) in (start..end).step_by(LANES).enumerate() {
             let mut mask = 0;
-            for b in block..(block + LANES).min(last) {
-                let row_b = job.b.row(b);
-                let mut and = and_count_generic(&row_a[..words], &row_b[..words]);
-                if half > 0 {
-                    and += (row_a[words] & row_b[words] & ((1 << half) - 1)).count_ones();
+            let counts = queue.next_counts();
+            let last = (first + LANES).min(end);
+            for b in (first..last).step_by(ROWS) {
+                // A last step of fewer rows repeats the last one.
+                let rows: [usize; ROWS] = std::array::from_fn(|r| (b + r).min(last - 1));
+                let rows_b: [&[u64]; ROWS] = std::array::from_fn(|r| &job.b.row(rows[r])[..words]);
+                let mut and = [0; ROWS];
+                for (word, &x) in row_a.iter().enumerate() {
+                    for r in 0..ROWS {
+                        and[r] += (x & rows_b[r][word]).count_ones();
+                    }
                 }
-                let bound = and + rest_a.min(u32::from(job.rest_b[b]));
-                mask |= u32::from(bound >= need) << (b - block);
+                for r in 0..ROWS {
+                    let bound = and[r] + rest_a.min(u32::from(job.rest_b[rows[r]]));
+                    counts.0[rows[r] - first] = and[r] as u16;
+                    mask |= u32::from(bound >= need) << (rows[r] - first);
+                }
             }
-            queue.push(Survivors { a: a as u32, b: block as u32, mask });
+            queue.push(row, block, mask);
         }
+    }
+    if !job.counts_all() {
+        queue.complete(job, and_count_generic);
     }
 }

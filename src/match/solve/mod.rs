@@ -31,7 +31,8 @@ pub enum SolveError {
     Records(u64),
     /// A candidate names a record that does not exist, or two records of one party.
     #[error(
-        "candidate ({party0}, {row0})-({party1}, {row1}) is no pair of records of two parties, lower party first"
+        "candidate ({party0}, {row0})-({party1}, {row1}) is no pair of records of two parties, \
+         lower party first"
     )]
     Candidate { party0: u16, row0: u32, party1: u16, row1: u32 },
 }

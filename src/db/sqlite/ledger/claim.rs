@@ -17,7 +17,9 @@ pub(super) fn next(tx: &Connection, queues: &[Queue], now: i64) -> DbResult<Opti
         let sql = "SELECT place, id FROM tasks INDEXED BY tasks_ready
                    WHERE queue = ?1 AND state = 'ready' AND run_after <= ?2 AND payload_version <= ?3
                    ORDER BY place, id LIMIT 1";
-        let found = first(tx, sql, params![queue.name(), now, PAYLOAD_VERSION], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let found = first(tx, sql, params![queue.name(), now, PAYLOAD_VERSION], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
         best = best.into_iter().chain(found).min();
     }
     Ok(best.map(|(_, id)| id))
@@ -63,8 +65,10 @@ pub(super) fn claim(
     let sql = "SELECT t.*, c.threshold FROM tasks t LEFT JOIN comparisons c ON c.id = t.comparison_id WHERE t.id = ?1";
     let task = first(tx, sql, [id], |row| claimed(row, lease))?;
     if let Some(ClaimedTask { work: Work::Plan { run }, .. }) = &task {
-        tx.prepare_cached("UPDATE runs SET state = 'running', time_started = ?2 WHERE id = ?1 AND state = 'queued'")?
-            .execute(params![run.to_string(), now.0])?;
+        tx.prepare_cached(
+            "UPDATE runs SET state = 'running', time_started = ?2 WHERE id = ?1 AND state = 'queued'",
+        )?
+        .execute(params![run.to_string(), now.0])?;
     }
     Ok(task)
 }

@@ -19,12 +19,19 @@ struct TaskRow {
     comparisons: i64,
 }
 
-pub(super) fn complete(tx: &Connection, task: TaskId, lease: Lease, outcome: &Outcome, now: i64) -> DbResult<Held> {
+pub(super) fn complete(
+    tx: &Connection,
+    task: TaskId,
+    lease: Lease,
+    outcome: &Outcome,
+    now: i64,
+) -> DbResult<Held> {
     if !holds(tx, task, lease)? {
         transitions::doom_objects_of(tx, &lease.0)?;
         return Ok(Held::No);
     }
-    let sql = "DELETE FROM tasks WHERE id = ?1 RETURNING project_id, run_id, comparison_id, number, comparisons";
+    let sql =
+        "DELETE FROM tasks WHERE id = ?1 RETURNING project_id, run_id, comparison_id, number, comparisons";
     let row = first(tx, sql, [task.0], |row| {
         Ok(TaskRow {
             project: row.get(0)?,
@@ -77,7 +84,8 @@ fn planned(tx: &Connection, project: &str, run: &str, plan: &Plan, now: i64) -> 
         Some(found) => found,
         None => (new_comparison(tx, project, threshold, plan, now)?, plan.parts.is_empty()),
     };
-    tx.prepare_cached("UPDATE runs SET comparison_id = ?2, stage = 2 WHERE id = ?1")?.execute(params![run, comparison])?;
+    tx.prepare_cached("UPDATE runs SET comparison_id = ?2, stage = 2 WHERE id = ?1")?
+        .execute(params![run, comparison])?;
     if complete {
         transitions::enqueue_finish(tx, project, run, comparison, now)?;
     }
@@ -108,16 +116,27 @@ fn new_comparison(tx: &Connection, project: &str, threshold: f64, plan: &Plan, n
     Ok(comparison)
 }
 
-fn compared(tx: &Connection, row: &TaskRow, comparison: i64, object: &str, candidates: i64, now: i64) -> DbResult<()> {
-    tx.prepare_cached("INSERT INTO candidate_files (comparison_id, number, object, candidates) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![comparison, row.number, object, candidates])?;
+fn compared(
+    tx: &Connection,
+    row: &TaskRow,
+    comparison: i64,
+    object: &str,
+    candidates: i64,
+    now: i64,
+) -> DbResult<()> {
+    tx.prepare_cached(
+        "INSERT INTO candidate_files (comparison_id, number, object, candidates) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![comparison, row.number, object, candidates])?;
     let sql = "UPDATE comparisons
                SET outstanding = outstanding - 1, done = done + ?2, candidates = candidates + ?3,
                    state = CASE WHEN outstanding = 1 AND state = 'open' THEN 'complete' ELSE state END
                WHERE id = ?1 RETURNING state = 'complete'";
-    let complete = first(tx, sql, params![comparison, row.comparisons, candidates], |row| Ok(row.get::<_, bool>(0)?))?;
+    let complete =
+        first(tx, sql, params![comparison, row.comparisons, candidates], |row| Ok(row.get::<_, bool>(0)?))?;
     if complete == Some(true) {
-        let sql = "SELECT id FROM runs WHERE comparison_id = ?1 AND state = 'running' ORDER BY time_added, id";
+        let sql =
+            "SELECT id FROM runs WHERE comparison_id = ?1 AND state = 'running' ORDER BY time_added, id";
         for run in collect(tx, sql, [comparison], |row| Ok(row.get::<_, String>(0)?))? {
             transitions::enqueue_finish(tx, &row.project, &run, comparison, now)?;
         }
@@ -126,7 +145,8 @@ fn compared(tx: &Connection, row: &TaskRow, comparison: i64, object: &str, candi
 }
 
 fn check_limit(tx: &Connection, comparison: i64, limit: u64, limit_name: &str, now: i64) -> DbResult<()> {
-    let found = value::<i64>(tx, "SELECT candidates FROM comparisons WHERE id = ?1", [comparison])?.unwrap_or(0);
+    let found =
+        value::<i64>(tx, "SELECT candidates FROM comparisons WHERE id = ?1", [comparison])?.unwrap_or(0);
     if found.unsigned_abs() <= limit {
         return Ok(());
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::rows::{blob, collect, first, number, parsed, value};
 use super::SqliteDb;
+use super::rows::{blob, collect, first, number, parsed, value};
 use crate::db::ledger::{CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, RunForWork};
 use crate::db::{DbResult, Lease};
 use crate::domain::{ComparisonId, Queue, RunId, TaskId, Timestamp};
@@ -25,7 +25,13 @@ fn holds(tx: &Connection, task: TaskId, lease: Lease) -> DbResult<bool> {
 
 #[async_trait]
 impl Ledger for SqliteDb {
-    async fn claim(&self, worker: &str, queues: &[Queue], lease: Lease, ttl: Duration) -> DbResult<Option<ClaimedTask>> {
+    async fn claim(
+        &self,
+        worker: &str,
+        queues: &[Queue],
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<Option<ClaimedTask>> {
         let queues = queues.to_vec();
         // Idle workers look often and find nothing: that must not cost a write lock.
         let wanted = queues.clone();
@@ -43,8 +49,10 @@ impl Ledger for SqliteDb {
                 return Ok(Held::No);
             }
             let expires = Timestamp(now).after(ttl).0;
-            tx.prepare_cached("UPDATE tasks SET lease_expires = ?2 WHERE id = ?1")?.execute(params![task.0, expires])?;
-            tx.prepare_cached("UPDATE objects SET expires = ?2 WHERE lease = ?1")?.execute(params![lease.0, expires])?;
+            tx.prepare_cached("UPDATE tasks SET lease_expires = ?2 WHERE id = ?1")?
+                .execute(params![task.0, expires])?;
+            tx.prepare_cached("UPDATE objects SET expires = ?2 WHERE lease = ?1")?
+                .execute(params![lease.0, expires])?;
             Ok(Held::Yes)
         })
         .await
@@ -55,7 +63,13 @@ impl Ledger for SqliteDb {
         self.write(move |tx, now| complete::complete(tx, task, lease, &outcome, now)).await
     }
 
-    async fn fail(&self, task: TaskId, lease: Lease, message: &str, retry_after: Option<Duration>) -> DbResult<Held> {
+    async fn fail(
+        &self,
+        task: TaskId,
+        lease: Lease,
+        message: &str,
+        retry_after: Option<Duration>,
+    ) -> DbResult<Held> {
         let message = message.to_owned();
         self.write(move |tx, now| setback::fail(tx, task, lease, &message, retry_after, now)).await
     }

@@ -23,7 +23,8 @@ fn release(tx: &Connection, task: i64, run_after: i64) -> DbResult<()> {
 /// Ends the runs that can't go on without this task.
 fn give_up(tx: &Connection, task: i64, message: &str, now: i64) -> DbResult<()> {
     let sql = "SELECT run_id, comparison_id FROM tasks WHERE id = ?1";
-    let owner = first(tx, sql, [task], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+    let owner =
+        first(tx, sql, [task], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?)))?;
     match owner {
         Some((Some(run), _)) => transitions::fail_run(tx, &run, message, now),
         Some((None, Some(comparison))) => transitions::fail_comparison(tx, comparison, message, now),

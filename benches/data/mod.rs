@@ -1,0 +1,108 @@
+//! Data for the benchmarks: made up, but with the statistics of real sets.
+
+use anonlink::matching::encoding::{EncodingSize, Encodings};
+
+const BITS: usize = 1024;
+type Row = [u64; BITS / 64];
+
+/// SplitMix64: the same data on every run.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let x = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let x = (x ^ x >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ x >> 31
+    }
+
+    /// Uniform in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Normal with mean 0 and deviation 1, nearly: the sum of twelve uniform numbers.
+    pub fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+    }
+
+    /// Each bit set with its own probability.
+    fn row(&mut self, probability: impl Fn(usize) -> f64) -> Row {
+        let mut row = [0; BITS / 64];
+        (0..BITS).for_each(|bit| row[bit / 64] |= u64::from(self.unit() < probability(bit)) << (bit % 64));
+        row
+    }
+}
+
+fn encodings(rows: &[Row]) -> Encodings {
+    let bytes: Vec<u8> = rows.iter().flatten().flat_map(|word| word.to_le_bytes()).collect();
+    Encodings::from_bytes(EncodingSize::new(BITS / 8).expect("128 bytes"), bytes).expect("whole rows")
+}
+
+/// Two parties. 30 % of the second are copies of rows of the first with about 5 % of their set bits moved.
+fn with_copies(
+    n: usize,
+    random: &mut Random,
+    mut fresh: impl FnMut(&mut Random) -> Row,
+) -> (Encodings, Encodings) {
+    let a: Vec<Row> = (0..n).map(|_| fresh(random)).collect();
+    let b = (0..n).map(|i| {
+        if i % 10 >= 3 {
+            return fresh(random);
+        }
+        let mut row = a[(random.next() % n as u64) as usize];
+        let ones: u32 = row.iter().map(|word| word.count_ones()).sum();
+        let gain = 0.05 * f64::from(ones) / f64::from(BITS as u32 - ones);
+        for bit in 0..BITS {
+            let set = row[bit / 64] >> (bit % 64) & 1 == 1;
+            let flip = random.unit() < if set { 0.05 } else { gain };
+            row[bit / 64] ^= u64::from(flip) << (bit % 64);
+        }
+        row
+    });
+    let b: Vec<Row> = b.collect();
+    (encodings(&a), encodings(&b))
+}
+
+/// Uniform bits, popcount 400 ± 60.
+#[allow(dead_code)] // each benchmark compiles this file for itself
+pub fn sparse(n: usize) -> (Encodings, Encodings) {
+    with_copies(n, &mut Random(1), |random| {
+        let share = (400.0 + 60.0 * random.normal()).clamp(50.0, 1000.0) / BITS as f64;
+        random.row(|_| share)
+    })
+}
+
+/// Like encodings of names (FEBRL 4 by clkhash): popcount 696 ± 22, bits that differ in how often they are
+/// set, Dice of two random rows about .705.
+#[allow(dead_code)]
+pub fn dense(n: usize) -> (Encodings, Encodings) {
+    let mut random = Random(2);
+    let shares: Vec<f64> = (0..BITS).map(|_| 0.68 + 0.45 * (random.unit() - 0.5)).collect();
+    with_copies(n, &mut random, |random| {
+        let shift = 0.017 * random.normal();
+        random.row(|bit| shares[bit] + shift)
+    })
+}
+
+/// Rows that differ in their last 64 bits only, so that nothing can be told from a prefix.
+#[allow(dead_code)]
+pub fn alike(n: usize) -> (Encodings, Encodings) {
+    let mut random = Random(3);
+    let mut row = random.row(|_| 0.5);
+    let mut party = || {
+        let rows: Vec<Row> = (0..n)
+            .map(|_| {
+                // 32 of the last 64 bits: one popcount for all.
+                let mut last = 0u64;
+                while last.count_ones() < 32 {
+                    last |= 1 << (random.next() % 64);
+                }
+                row[BITS / 64 - 1] = last;
+                row
+            })
+            .collect();
+        encodings(&rows)
+    };
+    (party(), party())
+}

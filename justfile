@@ -1,0 +1,26 @@
+# Thin recipes; each is a command that you can type yourself.
+
+# List the recipes
+default:
+    @just --list
+
+# The whole service on port 8851, state below ./anonlink-data
+serve *flags:
+    cargo run --release -- serve {{flags}}
+
+# Everything that CI checks
+test *steps:
+    tests/run {{steps}}
+
+# Criterion benchmarks
+bench *names:
+    cargo bench {{names}}
+
+# Side by side with PyPI anonlink
+bench-peers *flags:
+    cargo build --release
+    benches/peers/run.sh {{flags}}
+
+# Make the fixtures anew
+fixtures:
+    fixtures/make.sh

@@ -1,0 +1,13 @@
+//! The REST API as its clients see it: in process where the answer is what matters, over TCP where the connection is.
+//!
+//! No worker runs here: runs are taken through their states by hand, so that each state can be looked at.
+
+mod bad_input;
+mod connections;
+mod http;
+mod openapi;
+mod projects;
+mod results;
+mod runs;
+mod support;
+mod uploads;
