@@ -34,8 +34,8 @@ fn undisturbed(rows: &[Vec<u8>; 2]) -> Vec<Vec<Vec<u8>>> {
     let (_server, url) = serve(folder.path(), &[]);
     let linkage = |result_type: &&str| {
         let project = create(&url, result_type).unwrap();
-        for party in 0..2 {
-            assert_eq!(upload(&url, &project, party, 128, &rows[party]).unwrap(), 201);
+        for (party, rows) in rows.iter().enumerate() {
+            assert_eq!(upload(&url, &project, party, 128, rows).unwrap(), 201);
         }
         let one = |threshold: &f64| {
             let run = post_run(&url, &project, *threshold).unwrap();
@@ -64,10 +64,10 @@ impl Linkage {
             Some(project) => project.clone(),
             None => self.project.insert(create(url, self.result_type)?).clone(),
         };
-        for party in 0..2 {
+        for (party, rows) in rows.iter().enumerate() {
             if !self.uploaded[party] {
                 // 403 if the answer to an accepted upload was lost in a kill: then it is there.
-                let status = upload(url, &project, party, 128, &rows[party])?;
+                let status = upload(url, &project, party, 128, rows)?;
                 assert!(matches!(status, 201 | 403), "{status}");
                 self.uploaded[party] = true;
             }
@@ -159,8 +159,8 @@ fn workers_killed_and_frozen_beside_a_server_spoil_nothing() {
     let worker = || start("work", &data, &[&FLAGS[..], &["--concurrency", "2"]].concat());
     let mut workers: Vec<Process> = (0..3).map(|_| worker()).collect();
     let project = create(&url, "groups").unwrap();
-    for party in 0..2 {
-        assert_eq!(upload(&url, &project, party, 128, &rows[party]).unwrap(), 201);
+    for (party, rows) in rows.iter().enumerate() {
+        assert_eq!(upload(&url, &project, party, 128, rows).unwrap(), 201);
     }
     for round in 0..4 {
         let runs: Vec<String> = THRESHOLDS.iter().map(|t| post_run(&url, &project, *t).unwrap()).collect();
@@ -195,8 +195,8 @@ fn sigterm_ends_a_busy_server_in_order() {
     let data = folder.path().join("data");
     let (mut server, url) = serve(&data, &FLAGS);
     let project = create(&url, "groups").unwrap();
-    for party in 0..2 {
-        assert_eq!(upload(&url, &project, party, 128, &rows[party]).unwrap(), 201);
+    for (party, rows) in rows.iter().enumerate() {
+        assert_eq!(upload(&url, &project, party, 128, rows).unwrap(), 201);
     }
     let run = post_run(&url, &project, 0.8).unwrap();
     wait_for("the run to start", || run_state(&url, &project, &run).unwrap().0 != "queued");

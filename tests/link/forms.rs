@@ -80,7 +80,7 @@ fn kernels_and_threads_do_not_change_a_byte() {
     for set in sets.map(|files| files.map(fixture)) {
         let files: Vec<&str> = set.iter().map(String::as_str).collect();
         let run = |more: &[&str]| {
-            let rest = ["-t", "0.75", "--output", "similarity_scores", "--format", "binary"];
+            let rest = ["-t", "0.7", "--output", "similarity_scores", "--format", "binary"];
             linked(&[&files, &rest[..], more].concat())
         };
         let expected = run(&[]);

@@ -1,7 +1,7 @@
 //! All parties' files, and whether they fit together.
 //!
-//! What the service would accept and then turn into a project's error (sizes that differ, blocks from some parties only)
-//! is an error here.
+//! What the service would accept and then turn into a project's error (sizes that differ, blocks from some parties
+//! only) is an error here.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

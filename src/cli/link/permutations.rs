@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::codec::results::TextFormat;
 use crate::matching::permutation::Permutations;
 
-/// Writes the text; `out` appends to its buffer and is told after each number that it may drain it.
+/// Appends the text to `buffer`; `drain` is called after each number and may empty it.
 pub fn write(
     permutations: &Permutations,
     format: TextFormat,

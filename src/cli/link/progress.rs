@@ -1,10 +1,11 @@
 //! A progress bar on a terminal, and nothing anywhere else.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Time between two pictures.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -20,10 +21,15 @@ pub enum Unit {
 fn style(unit: Unit) -> ProgressStyle {
     let numbers = match unit {
         Unit::Bytes => "{binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}",
-        Unit::Comparisons => "{human_pos} of {human_len} comparisons, {per_sec:.0}",
+        Unit::Comparisons => "{human_pos} of {human_len} comparisons, {rate}",
     };
     let template = format!("{{msg:<9}} [{{bar:30}}] {{percent:>3}} % {numbers}, {{eta}} left");
-    ProgressStyle::with_template(&template).expect("the template is constant").progress_chars("=> ")
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // There is nothing to be done about a picture that cannot be drawn.
+        let _ = write!(text, "{:.0} M/s", state.per_sec() / 1e6);
+    };
+    let style = ProgressStyle::with_template(&template).expect("the template is constant");
+    style.with_key("rate", rate).progress_chars("=> ")
 }
 
 /// Does some work while a bar shows how far `done` has come on its way to `total()`.
