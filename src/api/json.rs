@@ -70,14 +70,17 @@ impl Members {
         }
     }
 
-    /// A whole number, if it is there.
+    /// A whole number, if it is there. `2.0` is one too, as JSON Schema has it.
     ///
     /// # Errors
-    /// 400 for other types, and for numbers with a fraction or an exponent.
+    /// 400 for other types, for fractions, and for numbers that 64 bits can't hold exactly.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
         match self.0.get(name) {
             None => Ok(None),
-            Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong_type(name, "a whole number", value)),
+            Some(value) => match value.as_i64().or_else(|| value.as_f64().and_then(whole)) {
+                Some(number) => Ok(Some(number)),
+                None => Err(wrong_type(name, "a whole number", value)),
+            },
         }
     }
 
@@ -113,6 +116,12 @@ impl Members {
     fn required(&self, name: &str, wanted: &str) -> Result<&Value, ApiError> {
         self.0.get(name).ok_or_else(|| ApiError::bad(format!("`{name}` is missing; it must be {wanted}")))
     }
+}
+
+/// The whole number that a double holds exactly, if it does.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = (1_i64 << f64::MANTISSA_DIGITS) as f64;
+    (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
 }
 
 fn wrong_type(name: &str, wanted: &str, found: &Value) -> ApiError {
@@ -171,12 +180,16 @@ mod tests {
 
     #[test]
     fn members_have_their_types_or_defaults() {
-        let members = Members::parse(br#"{"a":"x","b":true,"n":3,"f":0.5,"o":{"p":1},"z":null}"#).unwrap();
+        let members =
+            Members::parse(br#"{"a":"x","b":true,"n":3,"f":0.5,"o":{"p":1},"z":null,"w":-2.0,"h":1e300}"#)
+                .unwrap();
         assert_eq!(members.text("a").unwrap(), "x");
         assert_eq!(members.text("missing").unwrap(), "");
         assert!(members.flag("b").unwrap() && !members.flag("missing").unwrap());
         assert_eq!(members.integer("n").unwrap(), Some(3));
         assert_eq!(members.integer("missing").unwrap(), None);
+        assert_eq!(members.integer("w").unwrap(), Some(-2));
+        assert_eq!(detail(members.integer("h")), "`h` must be a whole number, not the number 1e+300");
         assert_eq!(members.required_number("n").unwrap(), 3.0);
         assert_eq!(members.required_number("f").unwrap(), 0.5);
         assert_eq!(members.required_object("o").unwrap()["p"], 1);

@@ -25,7 +25,7 @@ impl WakeUps {
         self.bell.send_modify(|count| *count += 1);
     }
 
-    /// Starts to listen; rings from now on are heard by [`Listener::wait`].
+    /// Starts to listen; rings from now on are heard by `Listener::wait`.
     pub fn listen(&self) -> Listener {
         Listener { bell: self.bell.subscribe() }
     }
