@@ -175,7 +175,11 @@ def check_groups(client):
     client.upload(project, 0, febrl4(client, "a"))
     run = client.start(project)
     client.upload(project, 1, febrl4(client, "b"), "--to_entityservice")
-    check.check_groups(golden("febrl4"), client.results(project, run, project["result_token"]))
+    groups = client.results(project, run, project["result_token"])
+    check.check_groups(golden("febrl4"), groups)
+    truth = check.quality.read_truth(FIXTURES / "febrl4" / "truth.csv")
+    precision, recall = check.quality.precision_recall(groups["groups"], truth)
+    print(f"   FEBRL4 at {THRESHOLD}: precision {precision:.4f}, recall {recall:.4f}")
 
 
 def check_similarity_scores(client):
