@@ -57,9 +57,3 @@ pub(super) fn shutdown_signal() -> Result<watch::Receiver<bool>> {
     });
     Ok(stopped)
 }
-
-/// Returns once the value is true, or nobody can set it any more.
-pub(super) async fn turned_true(mut shutdown: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is as good as true.
-    let _ = shutdown.wait_for(|stop| *stop).await;
-}

@@ -11,7 +11,6 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::boot::turned_true;
 use super::selftest::Embedded;
 use crate::api::{self, ApiState};
 use crate::cache::WakeUps;
@@ -20,7 +19,7 @@ use crate::config::{ApiArgs, DataArgs, JobArgs};
 use crate::db::schema::Schema;
 use crate::db::sqlite::SqliteDb;
 use crate::domain::{Clock, Queue, Random, random_bytes};
-use crate::jobs::{Housekeeper, JobContext, JobSettings, Runner};
+use crate::jobs::{Housekeeper, JobContext, JobSettings, Runner, turned_true};
 use crate::store::Store;
 
 /// Name under which `serve` holds tasks. There is one per data directory, so that its next start knows which leases are dead.

@@ -125,15 +125,6 @@ pub enum Part {
     },
 }
 
-impl Part {
-    /// The two parties that are compared.
-    pub fn parties(&self) -> (u16, u16) {
-        match *self {
-            Self::Rows { party0, party1, .. } | Self::Blocks { party0, party1, .. } => (party0, party1),
-        }
-    }
-}
-
 /// A part with its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedPart {

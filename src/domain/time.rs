@@ -12,11 +12,6 @@ impl Timestamp {
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
     }
-
-    /// Seconds from `earlier` to this time; negative if it is the other way round.
-    pub fn seconds_since(self, earlier: Self) -> f64 {
-        (self.0 - earlier.0) as f64 / 1e6
-    }
 }
 
 /// RFC 3339 in UTC with six decimals, such as `2026-11-02T08:15:30.000123Z`.

@@ -10,8 +10,8 @@ use super::data::blocking;
 use super::facts::{Facts, PartyFacts, layout_bytes};
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Outcome};
+use crate::domain::ComparisonId;
 use crate::domain::task::Part;
-use crate::domain::{ComparisonId, ResultType};
 use crate::matching::blocked::{Blocked, compare_blocks};
 use crate::matching::key::PartyPair;
 use crate::matching::search::compare_tiles;
@@ -36,15 +36,14 @@ pub(super) async fn compare(
     work: Comparing,
     cancelled: &Arc<AtomicBool>,
 ) -> Result<Outcome, JobError> {
-    let project = context.db.project(task.project).await?.ok_or(JobError::Cancelled)?;
     let facts = context.facts(task.project, work.comparison, work.threshold).await?;
     let object = name::candidates(task.project, work.number, &task.lease.hex());
     context.db.register_object(&object, task.project, task.lease, context.settings.lease).await?;
     let candidates = match facts.spec.layout.fits_u64() {
-        true => search::<u64>(context, &facts, &work, &object, project.result_type, cancelled).await?,
-        false => search::<u128>(context, &facts, &work, &object, project.result_type, cancelled).await?,
+        true => search::<u64>(context, &facts, &work, &object, cancelled).await?,
+        false => search::<u128>(context, &facts, &work, &object, cancelled).await?,
     };
-    let (limit, limit_name) = context.settings.limit(project.result_type);
+    let (limit, limit_name) = context.settings.limit(facts.result_type);
     Ok(Outcome::Compared { object, candidates, limit, limit_name })
 }
 
@@ -53,10 +52,9 @@ async fn search<K: FileKey>(
     facts: &Arc<Facts>,
     work: &Comparing,
     object: &str,
-    result_type: ResultType,
     cancelled: &Arc<AtomicBool>,
 ) -> Result<u64, JobError> {
-    let (limit, limit_name) = context.settings.limit(result_type);
+    let (limit, limit_name) = context.settings.limit(facts.result_type);
     let enough = move |found: usize| match found as u64 > limit {
         true => Err(JobError::Permanent(format!(
             "more than {limit} candidate pairs ({limit_name}): a higher threshold or blocking gives fewer"

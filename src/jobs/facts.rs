@@ -9,8 +9,8 @@ use blake2::digest::consts::U32;
 use super::cache::Weighed;
 use super::data::blocking;
 use super::{JobContext, JobError};
-use crate::db::projects::PartyRecord;
-use crate::domain::{ComparisonId, PartyState, ProjectId};
+use crate::db::projects::{PartyRecord, ProjectRecord};
+use crate::domain::{ComparisonId, PartyState, ProjectId, ResultType};
 use crate::matching::encoding::{EncodingSize, Encodings};
 use crate::matching::key::KeyLayout;
 use crate::matching::order::BitOrder;
@@ -29,6 +29,7 @@ pub(super) struct PartyFacts {
 
 /// What all tasks of a comparison have in common.
 pub(super) struct Facts {
+    pub result_type: ResultType,
     pub parties: Vec<PartyFacts>,
     pub spec: Arc<CompareSpec>,
     pub order: BitOrder,
@@ -91,7 +92,8 @@ impl JobContext {
     ) -> Result<Arc<Facts>, JobError> {
         let load = async {
             let parties = self.parties(project).await?;
-            let size = self.encoding_size(project).await?;
+            let record = self.db.project(project).await?.ok_or(JobError::Cancelled)?;
+            let size = encoding_size(&record)?;
             let mut samples = Vec::with_capacity(parties.len());
             for party in &parties {
                 samples.push(self.load_rows(party, size, (0, party.count.min(SAMPLE))).await?);
@@ -105,18 +107,17 @@ impl JobContext {
                 Ok((Arc::new(spec), BitOrder::from_samples(&samples)))
             })
             .await?;
-            Ok(Facts { parties, spec, order })
+            Ok(Facts { result_type: record.result_type, parties, spec, order })
         };
         self.facts.get(&comparison, load).await
     }
+}
 
-    /// Bytes per encoding of a project.
-    async fn encoding_size(&self, project: ProjectId) -> Result<EncodingSize, JobError> {
-        let record = self.db.project(project).await?.ok_or(JobError::Cancelled)?;
-        let bytes =
-            record.encoding_size.ok_or_else(|| JobError::Permanent("the project has no encodings".into()))?;
-        EncodingSize::new(bytes).map_err(|error| JobError::Permanent(error.to_string()))
-    }
+/// The size of a project's encodings.
+fn encoding_size(project: &ProjectRecord) -> Result<EncodingSize, JobError> {
+    let bytes =
+        project.encoding_size.ok_or_else(|| JobError::Permanent("the project has no encodings".into()))?;
+    EncodingSize::new(bytes).map_err(|error| JobError::Permanent(error.to_string()))
 }
 
 /// A key layout as the bytes that stand in candidate files.

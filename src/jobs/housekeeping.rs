@@ -10,8 +10,9 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::watch;
 
+use super::shutdown::turned_true;
 use super::{JobContext, JobError};
-use crate::domain::Timestamp;
+use crate::domain::{Clock, Timestamp};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
@@ -34,23 +35,22 @@ pub struct SweepCounts {
 /// Does the rounds.
 pub struct Housekeeper {
     context: Arc<JobContext>,
-    clock: Arc<dyn crate::domain::Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Housekeeper {
     /// A housekeeper for these stores.
-    pub fn new(context: Arc<JobContext>, clock: Arc<dyn crate::domain::Clock>) -> Self {
+    pub fn new(context: Arc<JobContext>, clock: Arc<dyn Clock>) -> Self {
         Self { context, clock }
     }
 
     /// Works until `shutdown` turns true.
-    pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
+    pub async fn run(self, shutdown: watch::Receiver<bool>) {
         for round in 0_u32.. {
             if let Err(error) = self.round(round % LISTING == 0).await {
                 tracing::warn!(%error, "housekeeping failed, the next round tries again");
             }
-            let stop = async { shutdown.wait_for(|stop| *stop).await.map(|_| ()) };
-            if tokio::time::timeout(ROUND, stop).await.is_ok() {
+            if tokio::time::timeout(ROUND, turned_true(shutdown.clone())).await.is_ok() {
                 return;
             }
         }

@@ -17,8 +17,10 @@ mod heartbeat;
 mod housekeeping;
 mod plan;
 mod runner;
+mod shutdown;
 
 pub use context::{JobContext, JobSettings};
 pub use error::JobError;
 pub use housekeeping::{Housekeeper, SweepCounts};
 pub use runner::Runner;
+pub use shutdown::turned_true;

@@ -85,7 +85,7 @@ async fn by_blocks(
         indexes.push((context.party_blocks(party).await?, object));
     }
     // Small blocks cost more per comparison than long rows of pairs, so parts are smaller.
-    let target = target(aim, aim).min(SMALL);
+    let target = SMALL.min(aim);
     let mut parts = Vec::new();
     for (a, b) in pairs(parties) {
         let ((a_blocks, a_object), (b_blocks, b_object)) =

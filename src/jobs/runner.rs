@@ -11,6 +11,7 @@ use super::compare::{Comparing, compare};
 use super::finish::finish;
 use super::heartbeat::Heartbeat;
 use super::plan::plan;
+use super::shutdown::turned_true;
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
 use crate::db::{DbResult, Lease};
@@ -42,7 +43,7 @@ impl Runner {
     }
 
     /// Works until `shutdown` turns true; then claims no more, gives running tasks `grace` to end, and hands the rest back.
-    pub async fn run(self, mut shutdown: watch::Receiver<bool>, grace: Duration) {
+    pub async fn run(self, shutdown: watch::Receiver<bool>, grace: Duration) {
         let slots = Arc::new(Semaphore::new(self.context.settings.concurrency.max(1)));
         let mut running = JoinSet::new();
         loop {
@@ -50,7 +51,7 @@ impl Runner {
             while running.try_join_next().is_some() {}
             let slot = tokio::select! {
                 biased;
-                () = turned_true(&mut shutdown) => break,
+                () = turned_true(shutdown.clone()) => break,
                 slot = slots.clone().acquire_owned() => slot,
             };
             let Ok(slot) = slot else { break };
@@ -67,13 +68,13 @@ impl Runner {
                     });
                 }
                 Ok(None) => tokio::select! {
-                    () = turned_true(&mut shutdown) => break,
+                    () = turned_true(shutdown.clone()) => break,
                     () = listener.wait(POLL) => {}
                 },
                 Err(error) => {
                     tracing::warn!(%error, "no task could be claimed");
                     tokio::select! {
-                        () = turned_true(&mut shutdown) => break,
+                        () = turned_true(shutdown.clone()) => break,
                         () = tokio::time::sleep(PAUSE) => {}
                     }
                 }
@@ -99,12 +100,6 @@ impl Runner {
             while running.join_next().await.is_some() {}
         }
     }
-}
-
-/// Returns once the value is true, or nobody can set it any more.
-async fn turned_true(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is as good as true.
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 async fn run_task(
