@@ -23,3 +23,8 @@ pub mod store;
 
 #[path = "match/mod.rs"]
 pub mod matching;
+
+/// Real services for the unit tests of the adapters; shared with the integration tests.
+#[cfg(test)]
+#[path = "../tests/stack/mod.rs"]
+mod stack;

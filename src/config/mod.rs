@@ -8,6 +8,7 @@ mod jobs;
 mod logs;
 mod numbers;
 pub mod system;
+pub mod tls;
 
 pub use api::{ApiArgs, RateLimit};
 pub use data::DataArgs;

@@ -1,0 +1,9 @@
+//! Real services for tests, each private: its own folder, free loopback ports, gone when the test process is gone.
+//!
+//! Used by the unit tests of the adapters and by the integration tests alike.
+
+#![allow(dead_code, unused_imports)]
+
+mod daemon;
+
+pub use daemon::{Daemon, find, free_port, free_ports, wait_until};
