@@ -14,9 +14,10 @@ use crate::domain::ComparisonId;
 use crate::domain::task::Part;
 use crate::matching::blocked::{Blocked, compare_blocks};
 use crate::matching::key::PartyPair;
-use crate::matching::search::compare_tiles;
+use crate::matching::search::{Stats, compare_tiles};
 use crate::matching::sort::sort_keys;
 use crate::store::name;
+use crate::telemetry::metrics;
 
 /// Rows on each side that are compared between two looks at the number of candidates: their pairs, all of them candidates,
 /// fill 512 MiB.
@@ -77,7 +78,7 @@ async fn search<K: FileKey>(
                     let (facts, cancelled) = (facts.clone(), cancelled.clone());
                     keys = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);
-                        compare_tiles(&a.0, &b.0, pair, &facts.spec, &mut keys, &stop)?;
+                        count(compare_tiles(&a.0, &b.0, pair, &facts.spec, &mut keys, &stop)?);
                         Ok(keys)
                     })
                     .await?;
@@ -104,7 +105,17 @@ async fn search<K: FileKey>(
                 let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
                 let pair = PartyPair::new(party0, party1);
                 let mut keys = Vec::new();
-                compare_blocks(kernel, a, b, slices, pair, &facts.spec, &facts.order, &mut keys, &stop)?;
+                count(compare_blocks(
+                    kernel,
+                    a,
+                    b,
+                    slices,
+                    pair,
+                    &facts.spec,
+                    &facts.order,
+                    &mut keys,
+                    &stop,
+                )?);
                 Ok(keys)
             })
             .await?;
@@ -120,6 +131,12 @@ async fn search<K: FileKey>(
         write_keys(&store, &handle, &object, &layout_bytes(&layout), keys.into_iter().map(Ok), &stop)
     })
     .await
+}
+
+/// Adds to what this process has compared; work that is done again counts again.
+fn count(stats: Stats) {
+    metrics().comparisons.inc_by(stats.comparisons);
+    metrics().candidates.inc_by(stats.candidates);
 }
 
 fn party(facts: &Facts, index: u16) -> Result<&PartyFacts, JobError> {

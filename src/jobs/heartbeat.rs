@@ -47,7 +47,7 @@ impl Heartbeat {
     pub(super) fn start(db: Arc<dyn Db>, ttl: Duration) -> std::io::Result<Self> {
         let tasks: Tasks = Arc::default();
         let weak = Arc::downgrade(&tasks);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("heartbeat".into()).spawn(move || {
             runtime.block_on(async {
                 loop {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::shutdown::turned_true;
 use super::{JobContext, JobError};
 use crate::domain::{Clock, Timestamp};
+use crate::telemetry::metrics;
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
@@ -59,6 +60,7 @@ impl Housekeeper {
     async fn round(&self, list: bool) -> Result<(), JobError> {
         let rescued = self.context.db.rescue().await?;
         if rescued > 0 {
+            metrics().leases_expired.inc_by(rescued);
             tracing::warn!(tasks = rescued, "leases had run out; the tasks are queued again");
             self.context.wake.ring();
         }

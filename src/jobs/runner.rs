@@ -16,6 +16,7 @@ use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
 use crate::db::{DbResult, Lease};
 use crate::domain::{Queue, random_bytes};
+use crate::telemetry::metrics;
 
 /// Longest wait between two looks into the ledger: work that another process enqueued rings no bell here.
 const POLL: Duration = Duration::from_secs(1);
@@ -127,6 +128,12 @@ async fn run_task(
     drop(kept);
     let seconds = started.elapsed().as_secs_f64();
     let (kind, id, attempt) = (task.work.kind().name(), task.id.0, task.attempt);
+    let metrics = metrics();
+    metrics.tasks.with_label_values(&[kind, what]).inc();
+    metrics.task_seconds.with_label_values(&[kind]).observe(seconds);
+    if matches!(recorded, Ok(Held::No)) {
+        metrics.leases_lost.inc();
+    }
     match recorded {
         Ok(held) => tracing::info!(
             task = id,
