@@ -16,10 +16,19 @@ pub async fn live() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// `GET /health/ready`: the metadata store is within reach and its tables fit this binary; 503 otherwise.
+/// `GET /health/ready`: the metadata store is within reach and its tables fit this binary; 503 otherwise. Without the shared
+/// cache the service is `degraded`: slower, and ready all the same.
 pub async fn ready(State(state): State<Arc<ApiState>>) -> Response {
     let detail = match state.db.schema_status().await {
-        Ok(schema) if schema.fits() => return Json(json!({"status": "ok"})).into_response(),
+        Ok(schema) if schema.fits() => {
+            let document = match state.cache.degraded() {
+                None => json!({"status": "ok"}),
+                Some(detail) => {
+                    json!({"status": "degraded", "detail": format!("Redis is out of reach: {detail}")})
+                }
+            };
+            return Json(document).into_response();
+        }
         Ok(schema) => schema.advice(),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "not ready");

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::shutdown::turned_true;
 use super::{JobContext, JobError};
-use crate::domain::{Clock, Timestamp};
+use crate::domain::{Clock, Queue, Timestamp};
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
@@ -60,7 +60,9 @@ impl Housekeeper {
         let rescued = self.context.db.rescue().await?;
         if rescued > 0 {
             tracing::warn!(tasks = rescued, "leases had run out; the tasks are queued again");
-            self.context.wake.ring();
+            for queue in Queue::ALL {
+                self.context.cache.ring(queue);
+            }
         }
         let mut counts = SweepCounts { dead: self.sweep_dead().await?, debris: 0 };
         if list {
