@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::selftest::Embedded;
 use crate::api::{self, ApiState};
-use crate::cache::WakeUps;
+use crate::cache::Cache;
 use crate::config::system::{OsRandom, SystemClock};
 use crate::config::{ApiArgs, DataArgs, JobArgs};
 use crate::db::schema::Schema;
@@ -61,7 +61,7 @@ impl DataDir {
     }
 
     /// What tasks need, for a process of this name.
-    pub(super) fn job_context(&self, worker: &str, wake: WakeUps, args: &JobArgs) -> Result<Arc<JobContext>> {
+    pub(super) fn job_context(&self, worker: &str, cache: Cache, args: &JobArgs) -> Result<Arc<JobContext>> {
         let settings = JobSettings {
             worker: worker.to_owned(),
             concurrency: args.concurrency(),
@@ -76,7 +76,7 @@ impl DataDir {
         Ok(JobContext::new(
             Arc::new(self.db.clone()),
             self.store.clone(),
-            wake,
+            cache,
             settings,
             self.random.clone(),
         ))
@@ -133,13 +133,13 @@ impl Service {
         if recovered > 0 {
             tracing::info!(tasks = recovered, "taken up again what the last server left");
         }
-        let wake = WakeUps::default();
-        let context = dir.job_context(SERVER, wake.clone(), jobs)?;
+        let cache = Cache::local(api.rate());
+        let context = dir.job_context(SERVER, cache.clone(), jobs)?;
         let (db, clock) = (Arc::new(dir.db.clone()), dir.clock.clone());
         let state = ApiState::new(
             db,
             dir.store.clone(),
-            wake,
+            cache,
             api.clone(),
             dir.random.clone(),
             clock.clone(),

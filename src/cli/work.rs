@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::boot::shutdown_signal;
 use super::embedded::DataDir;
-use crate::cache::WakeUps;
+use crate::cache::Cache;
 use crate::config::{DataArgs, JobArgs};
 use crate::domain::{Queue, random_bytes};
 use crate::jobs::{Housekeeper, Runner};
@@ -45,7 +45,7 @@ pub(super) async fn run(args: WorkArgs) -> Result<ExitCode> {
     let dir = DataDir::open(&args.data)?;
     dir.check_schema().await?;
     let worker = format!("work-{}-{}", std::process::id(), hex::encode(random_bytes::<4>(&*dir.random)));
-    let context = dir.job_context(&worker, WakeUps::default(), &args.jobs)?;
+    let context = dir.job_context(&worker, Cache::local(None), &args.jobs)?;
     let names: Vec<_> = args.queues.iter().map(|queue| queue.name()).collect();
     tracing::info!(worker, queues = names.join(","), concurrency = context.settings.concurrency, "working");
     let runner = Runner::new(context.clone(), args.queues)?;

@@ -7,6 +7,8 @@ mod data;
 mod jobs;
 mod logs;
 mod numbers;
+mod redis;
+pub mod secret;
 pub mod system;
 pub mod tls;
 
@@ -14,3 +16,4 @@ pub use api::{ApiArgs, RateLimit};
 pub use data::DataArgs;
 pub use jobs::{JobArgs, default_concurrency};
 pub use logs::{LogArgs, LogFormat};
+pub use redis::{Address, RedisArgs, RedisConfigError, RedisServers, RedisSettings};

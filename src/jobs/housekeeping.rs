@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::shutdown::turned_true;
 use super::{JobContext, JobError};
-use crate::domain::{Clock, Timestamp};
+use crate::domain::{Clock, Queue, Timestamp};
 use crate::telemetry::metrics;
 
 /// Time between two rounds.
@@ -62,7 +62,9 @@ impl Housekeeper {
         if rescued > 0 {
             metrics().leases_expired.inc_by(rescued);
             tracing::warn!(tasks = rescued, "leases had run out; the tasks are queued again");
-            self.context.wake.ring();
+            for queue in Queue::ALL {
+                self.context.cache.ring(queue);
+            }
         }
         let mut counts = SweepCounts { dead: self.sweep_dead().await?, debris: 0 };
         if list {
