@@ -4,13 +4,16 @@
 
 mod api;
 mod data;
+mod database;
 mod jobs;
 mod logs;
 mod numbers;
+pub mod secret;
 pub mod system;
 pub mod tls;
 
 pub use api::{ApiArgs, RateLimit};
 pub use data::DataArgs;
+pub use database::{DatabaseArgs, DatabaseConfigError, DatabaseSettings, DatabaseTls, PoolUser};
 pub use jobs::{JobArgs, default_concurrency};
 pub use logs::{LogArgs, LogFormat};
