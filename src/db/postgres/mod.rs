@@ -5,9 +5,10 @@
 //!
 //! - [`pool`], [`tls`], [`transaction`], [`error`]: connections, and what runs on them. `transaction` states the order of locks.
 //! - [`projects`], [`uploads`], [`runs`], [`ledger`], [`objects`], [`schema`]: the traits.
-//! - [`transitions`]: changes of state that several of them make.
+//! - [`transitions`], [`ingested`]: changes of state that several of them make.
 
 mod error;
+mod ingested;
 mod ledger;
 mod objects;
 mod pool;

@@ -26,7 +26,7 @@ macro_rules! typed {
 typed! {
     &str => TEXT, String => TEXT, i64 => INT8, f64 => FLOAT8, bool => BOOL, &[u8] => BYTEA, Vec<u8> => BYTEA,
     &[String] => TEXT_ARRAY, Vec<String> => TEXT_ARRAY, Vec<&str> => TEXT_ARRAY, Vec<i64> => INT8_ARRAY,
-    Vec<&[u8]> => BYTEA_ARRAY,
+    &[&[u8]] => BYTEA_ARRAY,
 }
 
 impl<T: Typed> Typed for Option<T> {

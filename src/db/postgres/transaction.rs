@@ -27,20 +27,20 @@ use super::pool::checkout;
 use super::rows::{Param, get, params};
 use crate::db::{DbError, DbResult};
 
-/// The server gives a transaction's statement up after this, and also a transaction whose client has fallen silent: a frozen
+/// The server gives a statement of a transaction up after this, and also a transaction whose client has fallen silent: a frozen
 /// worker must not hold its locks for ever.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 15000; \
-                     SET LOCAL idle_in_transaction_session_timeout = 15000";
-/// The client gives a statement, and its connection, up after this.
-const ANSWER: Duration = Duration::from_secs(17);
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The client waits so much longer, and then gives up the connection too.
+const GRACE: Duration = Duration::from_secs(2);
 /// How often a transaction is tried in all when others are in its way.
 const TRIES: u32 = 6;
 
 /// Waits for the server's answer.
 async fn answer<T>(
+    patience: Duration,
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, Failure> {
-    match tokio::time::timeout(ANSWER, statement).await {
+    match tokio::time::timeout(patience + GRACE, statement).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(Failure::timeout()),
     }
@@ -57,6 +57,8 @@ struct Inner {
     begun: AtomicBool,
     /// Whether the connection may go back to the pool.
     clean: AtomicBool,
+    /// How long a statement may take.
+    patience: Duration,
 }
 
 impl Drop for Inner {
@@ -68,11 +70,12 @@ impl Drop for Inner {
 }
 
 impl Tx {
-    fn new(client: Object) -> Self {
+    fn new(client: Object, patience: Duration) -> Self {
         Self(Arc::new(Inner {
             client: Some(client),
             begun: AtomicBool::new(false),
             clean: AtomicBool::new(true),
+            patience,
         }))
     }
 
@@ -85,11 +88,17 @@ impl Tx {
         let client = self.client()?;
         let statement = client.query_typed(sql, params);
         if self.0.begun.swap(true, Ordering::Relaxed) {
-            return Ok(answer(statement).await?);
+            return Ok(answer(self.0.patience, statement).await?);
         }
         self.0.clean.store(false, Ordering::Relaxed);
+        let millis = self.0.patience.as_millis();
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}; \
+             SET LOCAL idle_in_transaction_session_timeout = {millis}"
+        );
         // Both are sent before either answer is awaited: one round trip. If BEGIN fails then the connection does.
-        let (begun, rows) = answer(async { Ok(join(client.batch_execute(BEGIN), statement).await) }).await?;
+        let both = async { Ok(join(client.batch_execute(&begin), statement).await) };
+        let (begun, rows) = answer(self.0.patience, both).await?;
         begun.map_err(Failure::from)?;
         Ok(rows.map_err(Failure::from)?)
     }
@@ -99,9 +108,14 @@ impl Tx {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
-    /// The number of rows that a statement changed: it must return each, as `RETURNING 1` does.
+    /// A statement for its effect.
     pub(super) async fn run(&self, sql: &str, params: &[Param<'_>]) -> DbResult<()> {
         self.query(sql, params).await.map(drop)
+    }
+
+    /// Several statements without parameters; not the transaction's first.
+    pub(super) async fn script(&self, sql: &str) -> DbResult<()> {
+        Ok(answer(self.0.patience, self.client()?.batch_execute(sql)).await?)
     }
 
     /// Holds a project against all others that do, until the end; returns the time since which.
@@ -111,9 +125,15 @@ impl Tx {
         row.map(|row| get(&row, "now")).unwrap_or_else(|| Err(DbError::Corrupt("no time".into())))
     }
 
+    /// Takes back all that has been done.
+    pub(super) async fn undo(&self) -> DbResult<()> {
+        self.end("ROLLBACK").await
+    }
+
     async fn end(&self, how: &str) -> DbResult<()> {
         if self.0.begun.load(Ordering::Relaxed) {
-            answer(self.client()?.batch_execute(how)).await?;
+            answer(self.0.patience, self.client()?.batch_execute(how)).await?;
+            self.0.begun.store(false, Ordering::Relaxed);
             self.0.clean.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -128,9 +148,23 @@ impl PostgresDb {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = DbResult<T>>,
     {
+        self.long_transaction(name, PATIENCE, body).await
+    }
+
+    /// As [`Self::transaction`], with more patience for each of its statements.
+    pub(super) async fn long_transaction<T, F, Fut>(
+        &self,
+        name: &'static str,
+        patience: Duration,
+        body: F,
+    ) -> DbResult<T>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = DbResult<T>>,
+    {
         let mut reconnected = false;
         for attempt in 1.. {
-            let tx = Tx::new(checkout(&self.pool).await?);
+            let tx = Tx::new(checkout(&self.pool).await?, patience);
             let mut committing = false;
             let result = match body(tx.clone()).await {
                 Ok(value) => {
@@ -165,7 +199,7 @@ impl PostgresDb {
     /// Runs one statement by itself, which is a transaction too.
     pub(super) async fn query(&self, sql: &str, params: &[Param<'_>]) -> DbResult<Vec<Row>> {
         let client = checkout(&self.pool).await?;
-        match answer(client.query_typed(sql, params)).await {
+        match answer(PATIENCE, client.query_typed(sql, params)).await {
             Ok(rows) => Ok(rows),
             Err(failure) => {
                 if failure.kind == FailureKind::Lost {
