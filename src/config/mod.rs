@@ -4,6 +4,7 @@
 
 mod api;
 mod data;
+mod database;
 mod jobs;
 mod logs;
 mod numbers;
@@ -14,6 +15,7 @@ pub mod tls;
 
 pub use api::{ApiArgs, RateLimit};
 pub use data::DataArgs;
+pub use database::{DatabaseArgs, DatabaseConfigError, DatabaseSettings, DatabaseTls, PoolUser};
 pub use jobs::{JobArgs, default_concurrency};
 pub use logs::{LogArgs, LogFormat};
 pub use redis::{Address, RedisArgs, RedisConfigError, RedisServers, RedisSettings};

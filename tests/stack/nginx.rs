@@ -23,8 +23,10 @@ impl Nginx {
             text.replace(from, to)
         };
         let server = "server anonlink-api:8851 max_fails=1 fail_timeout=2s;";
-        let all: String =
-            servers.iter().map(|port| server.replace("anonlink-api:8851", &format!("127.0.0.1:{port}"))).collect();
+        let all: String = servers
+            .iter()
+            .map(|port| server.replace("anonlink-api:8851", &format!("127.0.0.1:{port}")))
+            .collect();
         let mut configuration = replaced(shipped, server, &all);
         configuration = replaced(configuration, "listen 8080;", &format!("listen 127.0.0.1:{port};"));
         if unlimited {

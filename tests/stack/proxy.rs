@@ -93,9 +93,7 @@ fn pass(
         client.set_read_timeout(Some(Duration::from_millis(200)))?;
         let mut request = [0; 4096];
         let _ = client.read(&mut request);
-        client.write_all(
-            b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        )?;
+        client.write_all(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
         return client.shutdown(Shutdown::Both);
     }
     let limit = if now == Fault::CutLate as u8 { LATE } else { u64::MAX };
