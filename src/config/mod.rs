@@ -7,6 +7,8 @@ mod data;
 mod jobs;
 mod logs;
 mod numbers;
+pub mod objects;
+pub mod secret;
 pub mod system;
 pub mod tls;
 
@@ -14,3 +16,5 @@ pub use api::{ApiArgs, RateLimit};
 pub use data::DataArgs;
 pub use jobs::{JobArgs, default_concurrency};
 pub use logs::{LogArgs, LogFormat};
+pub use objects::ObjectStoreArgs;
+pub use secret::Secret;

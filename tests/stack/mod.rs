@@ -5,5 +5,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod daemon;
+mod minio;
 
 pub use daemon::{Daemon, find, free_port, free_ports, wait_until};
+pub use minio::Minio;
