@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::runs::RunResult;
+use super::uploads::Verdict;
 use super::{DbResult, Lease};
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{ComparisonId, ProjectId, Queue, ResultType, RunId, TaskId, TaskKind};
@@ -22,6 +23,13 @@ pub const MAX_EXPIRIES: u32 = 20;
 /// What to do, from the task's payload and the rows it refers to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Work {
+    /// Bring in a party's data that were left in an object store.
+    Ingest {
+        /// The party's position in the project.
+        party: u16,
+        /// Where the data are, as [`Uploads::accept_external`](super::uploads::Uploads::accept_external) was told.
+        source: String,
+    },
     /// Work out the comparisons of a run.
     Plan {
         /// The run.
@@ -51,6 +59,7 @@ impl Work {
     /// The kind of task.
     pub fn kind(&self) -> TaskKind {
         match self {
+            Self::Ingest { .. } => TaskKind::Ingest,
             Self::Plan { .. } => TaskKind::Plan,
             Self::Compare { .. } => TaskKind::Compare,
             Self::Finish { .. } => TaskKind::Finish,
@@ -86,6 +95,8 @@ pub struct Plan {
 /// What came of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
+    /// A party's data are in, or turned out unusable; as at the end of an upload that isn't strict.
+    Ingested(Verdict),
     /// The run's plan. If a comparison of the same key at the same or (completed) a lower threshold exists, the run joins it and the
     /// parts are dropped.
     Planned(Plan),
@@ -168,7 +179,7 @@ pub trait Ledger: Send + Sync {
     async fn complete(&self, task: TaskId, lease: Lease, outcome: &Outcome) -> DbResult<Held>;
 
     /// Records an error. The task waits for `retry_after` and is tried again, or, if `retry_after` is `None` or it was the
-    /// last allowed, its runs fail with the message. The lease's objects are doomed.
+    /// last allowed, its runs fail with the message (with an `ingest` task the whole project). The lease's objects are doomed.
     async fn fail(
         &self,
         task: TaskId,

@@ -52,6 +52,15 @@ pub enum FinishUpload {
     LeaseLost,
 }
 
+/// Answer to an upload that names objects elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptExternal {
+    /// An `ingest` task is enqueued.
+    Accepted,
+    /// The lease was lost: the project is gone, or another upload has taken over.
+    LeaseLost,
+}
+
 /// Uploads in the metadata store.
 #[async_trait]
 pub trait Uploads: Send + Sync {
@@ -87,4 +96,15 @@ pub trait Uploads: Send + Sync {
 
     /// Gives the right back after a failure and dooms the lease's objects. Without effect if the lease was lost.
     async fn abandon_upload(&self, project: ProjectId, party: u16, lease: Lease) -> DbResult<()>;
+
+    /// Accepts an upload whose data lie in an object store: the token is spent, the receipt valid, and an `ingest` task with
+    /// this source enqueued. The source is kept until the task has ended; secrets in it must be sealed.
+    async fn accept_external(
+        &self,
+        project: ProjectId,
+        party: u16,
+        lease: Lease,
+        receipt: TokenDigest,
+        source: &str,
+    ) -> DbResult<AcceptExternal>;
 }

@@ -10,6 +10,8 @@ pub enum PartyState {
     Waiting,
     /// An upload is under way and holds a lease.
     Uploading,
+    /// The upload was accepted and names objects elsewhere, which a worker brings in.
+    Ingesting,
     /// The encodings are stored and fit the project.
     Ready,
     /// The upload was accepted and then found unusable: the project is in error.
@@ -22,6 +24,7 @@ impl PartyState {
         match self {
             Self::Waiting => "waiting",
             Self::Uploading => "uploading",
+            Self::Ingesting => "ingesting",
             Self::Ready => "ready",
             Self::Error => "error",
         }
@@ -29,8 +32,13 @@ impl PartyState {
 
     /// Whether the state may change to `next`.
     pub fn may_become(self, next: Self) -> bool {
-        use PartyState::{Error, Ready, Uploading, Waiting};
-        matches!((self, next), (Waiting, Uploading) | (Uploading, Waiting | Ready | Error))
+        use PartyState::{Error, Ingesting, Ready, Uploading, Waiting};
+        matches!(
+            (self, next),
+            (Waiting, Uploading)
+                | (Uploading, Waiting | Ingesting | Ready | Error)
+                | (Ingesting, Ready | Error)
+        )
     }
 }
 
@@ -43,7 +51,7 @@ impl fmt::Display for PartyState {
 impl FromStr for PartyState {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Waiting, Self::Uploading, Self::Ready, Self::Error]
+        [Self::Waiting, Self::Uploading, Self::Ingesting, Self::Ready, Self::Error]
             .into_iter()
             .find(|s| s.name() == text)
             .ok_or_else(|| format!("unknown party state {text:?}"))
@@ -75,6 +83,9 @@ mod tests {
     fn an_upload_ends_once() {
         assert!(PartyState::Waiting.may_become(PartyState::Uploading));
         assert!(PartyState::Uploading.may_become(PartyState::Ready));
+        assert!(PartyState::Uploading.may_become(PartyState::Ingesting));
+        assert!(PartyState::Ingesting.may_become(PartyState::Ready));
+        assert!(!PartyState::Ingesting.may_become(PartyState::Waiting), "its receipt has been handed out");
         for end in [PartyState::Ready, PartyState::Error] {
             for next in [PartyState::Waiting, PartyState::Uploading, PartyState::Ready, PartyState::Error] {
                 assert!(!end.may_become(next));

@@ -14,6 +14,8 @@ pub const PAYLOAD_VERSION: u16 = 1;
 /// What a task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TaskKind {
+    /// Brings in a party's data that were left in an object store.
+    Ingest,
     /// Works out a run's comparisons.
     Plan,
     /// Searches the candidate pairs of one part of a comparison.
@@ -24,11 +26,12 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Plan, Self::Compare, Self::Finish];
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Plan, Self::Compare, Self::Finish];
 
     /// The name in the metadata store and in logs.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Ingest => "ingest",
             Self::Plan => "plan",
             Self::Compare => "compare",
             Self::Finish => "finish",
@@ -38,7 +41,7 @@ impl TaskKind {
     /// The queue that such tasks wait in.
     pub fn queue(self) -> Queue {
         match self {
-            Self::Plan => Queue::Default,
+            Self::Ingest | Self::Plan => Queue::Default,
             Self::Compare => Queue::Compute,
             Self::Finish => Queue::HighMemory,
         }

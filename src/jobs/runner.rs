@@ -150,6 +150,9 @@ async fn work(
     cancelled: &Arc<AtomicBool>,
 ) -> Result<Outcome, JobError> {
     match task.work.clone() {
+        Work::Ingest { .. } => {
+            Err(JobError::Permanent("data in an object store can't be brought in here".into()))
+        }
         Work::Plan { run } => plan(context, task.project, run).await,
         Work::Compare { comparison, threshold, number, part } => {
             compare(context, task, Comparing { comparison, threshold, number, part }, cancelled).await

@@ -1,6 +1,7 @@
 //! One suite that every metadata store must pass, written once against the traits.
 
 mod comparing;
+mod ingesting;
 mod leases;
 mod life;
 mod uploading;
@@ -174,6 +175,9 @@ pub(crate) async fn suite(make: impl AsyncFn() -> Bed) {
     uploading::an_idle_upload_is_taken_over(make().await).await;
     uploading::sizes_must_agree(make().await).await;
     uploading::an_error_spoils_the_project(make().await).await;
+    ingesting::data_from_elsewhere_come_by_a_task(make().await).await;
+    ingesting::useless_data_spoil_the_project(make().await).await;
+    ingesting::hopeless_ingestion_spoils_the_project(make().await).await;
     comparing::a_run_goes_its_way(make().await).await;
     comparing::runs_share_comparisons(make().await).await;
     comparing::nothing_to_compare_goes_straight_to_the_output(make().await).await;

@@ -1,6 +1,7 @@
 //! Changes of state that more than one method makes, each within its caller's transaction.
 
 use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
 
 use super::rows::{collect, first, json, value};
 use crate::db::DbResult;
@@ -8,7 +9,14 @@ use crate::db::runs::RunResult;
 use crate::domain::task::PAYLOAD_VERSION;
 use crate::domain::{ResultType, TaskKind};
 
-/// What a new task is about: a run (plan, finish) or a part of a comparison.
+/// Payload of an `ingest` task.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Source {
+    pub party: u16,
+    pub source: String,
+}
+
+/// What a new task is about: a party (ingest), a run (plan, finish) or a part of a comparison.
 #[derive(Clone, Copy)]
 pub(super) struct NewTask<'a> {
     pub kind: TaskKind,
@@ -136,6 +144,20 @@ pub(super) fn fail_project(tx: &Connection, project: &str, message: &str, now: i
         fail_run(tx, &run, message, now)?;
     }
     Ok(())
+}
+
+/// Turns a party whose data could not be brought in, and with it the project, to error.
+pub(super) fn fail_party(
+    tx: &Connection,
+    project: &str,
+    party: u16,
+    message: &str,
+    now: i64,
+) -> DbResult<()> {
+    let sql =
+        "UPDATE parties SET state = 'error' WHERE project_id = ?1 AND party = ?2 AND state = 'ingesting'";
+    tx.prepare_cached(sql)?.execute(params![project, party])?;
+    fail_project(tx, project, message, now)
 }
 
 /// Removes a comparison that no run refers to any more; its tasks go with it, its candidate files are doomed.

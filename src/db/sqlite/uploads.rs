@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::rows::{first, parsed, to_json, value};
+use super::transitions::{NewTask, Source};
 use super::{SqliteDb, transitions};
-use crate::db::uploads::{BeginUpload, FinishUpload, Uploads, Verdict};
+use crate::db::uploads::{AcceptExternal, BeginUpload, FinishUpload, Uploads, Verdict};
 use crate::db::{DbResult, Lease};
-use crate::domain::{PartyState, ProjectId, Timestamp, TokenDigest, UploadSummary};
+use crate::domain::{PartyState, ProjectId, TaskKind, Timestamp, TokenDigest, UploadSummary};
 
 /// Frees every upload under way: the one process that takes uploads is known to have died.
 pub(super) fn release_all(tx: &Connection) -> DbResult<()> {
@@ -37,8 +38,8 @@ fn held(tx: &Connection, project: &str, party: u16, lease: Lease) -> DbResult<bo
     Ok(value::<i64>(tx, sql, params![project, party, lease.0])?.is_some())
 }
 
-/// Makes a party ready with its data; false if the lease was lost, or one of its objects has been swept.
-fn make_ready(
+/// Makes a party ready with its data, whose objects were written under this lease; false if one of them has been swept.
+pub(super) fn make_ready(
     tx: &Connection,
     project: &str,
     party: u16,
@@ -52,20 +53,62 @@ fn make_ready(
         }
     }
     let sql =
-        "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?4, digest = ?5,
-                                  encodings_object = ?6, blocks_object = ?7, warnings = ?8
-               WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
+        "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?3, digest = ?4,
+                                  encodings_object = ?5, blocks_object = ?6, warnings = ?7
+               WHERE project_id = ?1 AND party = ?2 AND state IN ('uploading', 'ingesting')";
     let changed = tx.prepare_cached(sql)?.execute(params![
         project,
         party,
-        lease.0,
         summary.count,
         summary.digest,
         summary.encodings_object,
         summary.blocks_object,
         to_json(&summary.warnings)?
     ])?;
+    if changed == 1 {
+        let sql = "UPDATE projects SET encoding_size = ?2 WHERE id = ?1 AND encoding_size IS NULL";
+        tx.prepare_cached(sql)?.execute(params![project, summary.size as i64])?;
+    }
     Ok(changed == 1)
+}
+
+/// Bytes per encoding that the project has agreed on.
+fn agreed_size(tx: &Connection, project: &str) -> DbResult<Option<usize>> {
+    let sql = "SELECT encoding_size FROM projects WHERE id = ?1";
+    Ok(value::<Option<i64>>(tx, sql, [project])?.flatten().and_then(|n| usize::try_from(n).ok()))
+}
+
+/// What a project's error says of a party whose encodings have another size than those before.
+fn wrong_size(party: u16, found: usize, wanted: usize) -> String {
+    format!(
+        "party {party} uploaded encodings of {found} bytes, but this project's encodings have {wanted} bytes"
+    )
+}
+
+/// Records what an `ingest` task found, under the task's lease; false if an object has been swept.
+pub(super) fn ingested(
+    tx: &Connection,
+    project: &str,
+    party: u16,
+    lease: Lease,
+    verdict: &Verdict,
+    now: i64,
+) -> DbResult<bool> {
+    let error = match verdict {
+        Verdict::Error(message) => message.clone(),
+        Verdict::Ready { summary, .. } => match agreed_size(tx, project)? {
+            Some(wanted) if wanted != summary.size => wrong_size(party, summary.size, wanted),
+            _ => {
+                let ready = make_ready(tx, project, party, lease, summary)?;
+                if ready {
+                    transitions::queue_runs_if_complete(tx, project, now)?;
+                }
+                return Ok(ready);
+            }
+        },
+    };
+    transitions::fail_party(tx, project, party, &error, now)?;
+    Ok(true)
 }
 
 fn add_receipt(tx: &Connection, project: &str, party: u16, receipt: TokenDigest) -> DbResult<()> {
@@ -87,20 +130,15 @@ fn finish(
         transitions::doom_objects_of(tx, &lease.0)?;
         return Ok(FinishUpload::LeaseLost);
     }
-    let sql = "SELECT encoding_size FROM projects WHERE id = ?1";
-    let agreed = value::<Option<i64>>(tx, sql, [project])?.flatten().and_then(|n| usize::try_from(n).ok());
     let error = match verdict {
         Verdict::Error(message) => message.clone(),
-        Verdict::Ready { summary, strict } => match agreed {
+        Verdict::Ready { summary, strict } => match agreed_size(tx, project)? {
             Some(wanted) if wanted != summary.size && *strict => {
                 end(tx, project, party, lease, PartyState::Waiting)?;
                 transitions::doom_objects_of(tx, &lease.0)?;
                 return Ok(FinishUpload::WrongSize { wanted });
             }
-            Some(wanted) if wanted != summary.size => format!(
-                "party {party} uploaded encodings of {} bytes, but this project's encodings have {wanted} bytes",
-                summary.size
-            ),
+            Some(wanted) if wanted != summary.size => wrong_size(party, summary.size, wanted),
             _ => {
                 if !make_ready(tx, project, party, lease, summary)? {
                     // Back to waiting rather than half done: the client hears that its upload failed and tries again.
@@ -108,10 +146,6 @@ fn finish(
                     transitions::doom_objects_of(tx, &lease.0)?;
                     return Ok(FinishUpload::LeaseLost);
                 }
-                tx.prepare_cached(
-                    "UPDATE projects SET encoding_size = ?2 WHERE id = ?1 AND encoding_size IS NULL",
-                )?
-                .execute(params![project, summary.size as i64])?;
                 add_receipt(tx, project, party, receipt)?;
                 let queued_runs = transitions::queue_runs_if_complete(tx, project, now)?;
                 return Ok(FinishUpload::Accepted { queued_runs });
@@ -143,7 +177,7 @@ impl Uploads for SqliteDb {
             })?;
             match found {
                 None => return Ok(BeginUpload::Gone),
-                Some((PartyState::Ready | PartyState::Error, ..)) => return Ok(BeginUpload::AlreadyUploaded),
+                Some((PartyState::Ingesting | PartyState::Ready | PartyState::Error, ..)) => return Ok(BeginUpload::AlreadyUploaded),
                 Some((PartyState::Uploading, _, Some(expires))) if expires >= now => return Ok(BeginUpload::InProgress),
                 Some((PartyState::Uploading, Some(stale), _)) => transitions::doom_objects_of(tx, &stale)?,
                 Some(_) => {}
@@ -197,6 +231,37 @@ impl Uploads for SqliteDb {
         self.write(move |tx, _| {
             end(tx, &project.to_string(), party, lease, PartyState::Waiting)?;
             transitions::doom_objects_of(tx, &lease.0)
+        })
+        .await
+    }
+
+    async fn accept_external(
+        &self,
+        project: ProjectId,
+        party: u16,
+        lease: Lease,
+        receipt: TokenDigest,
+        source: &str,
+    ) -> DbResult<AcceptExternal> {
+        let source = to_json(&Source { party, source: source.to_owned() })?;
+        self.write(move |tx, now| {
+            let project = project.to_string();
+            if !end(tx, &project, party, lease, PartyState::Ingesting)? {
+                return Ok(AcceptExternal::LeaseLost);
+            }
+            transitions::doom_objects_of(tx, &lease.0)?;
+            add_receipt(tx, &project, party, receipt)?;
+            let task = NewTask {
+                kind: TaskKind::Ingest,
+                project: &project,
+                run: None,
+                comparison: None,
+                number: 0,
+                payload: &source,
+                comparisons: 0,
+            };
+            transitions::enqueue(tx, task, now)?;
+            Ok(AcceptExternal::Accepted)
         })
         .await
     }

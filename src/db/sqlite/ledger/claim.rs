@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 
 use super::super::rows::{first, json, number, parsed};
+use super::super::transitions::Source;
 use crate::db::ledger::{ClaimedTask, Work};
 use crate::db::{DbError, DbResult, Lease};
 use crate::domain::task::{PAYLOAD_VERSION, Part};
@@ -31,6 +32,10 @@ fn claimed(row: &Row, lease: Lease) -> DbResult<ClaimedTask> {
         id.map(ComparisonId).ok_or_else(|| DbError::Corrupt("a task without its comparison".into()))
     };
     let work = match parsed::<TaskKind>(row, "kind")? {
+        TaskKind::Ingest => {
+            let Source { party, source } = json(&row.get::<_, String>("payload")?, "payload")?;
+            Work::Ingest { party, source }
+        }
         TaskKind::Plan => Work::Plan { run: parsed(row, "run_id")? },
         TaskKind::Finish => Work::Finish { run: parsed(row, "run_id")?, comparison: comparison(row)? },
         TaskKind::Compare => Work::Compare {

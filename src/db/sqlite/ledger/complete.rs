@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, params};
 
-use super::super::rows::{collect, first, signed, to_json, value};
-use super::super::transitions::{self, NewTask};
+use super::super::rows::{collect, first, json, signed, to_json, value};
+use super::super::transitions::{self, NewTask, Source};
+use super::super::uploads;
 use super::holds;
 use crate::db::ledger::{Held, Outcome, Plan};
 use crate::db::runs::RunResult;
@@ -17,6 +18,7 @@ struct TaskRow {
     comparison: Option<i64>,
     number: i64,
     comparisons: i64,
+    payload: String,
 }
 
 pub(super) fn complete(
@@ -30,8 +32,7 @@ pub(super) fn complete(
         transitions::doom_objects_of(tx, &lease.0)?;
         return Ok(Held::No);
     }
-    let sql =
-        "DELETE FROM tasks WHERE id = ?1 RETURNING project_id, run_id, comparison_id, number, comparisons";
+    let sql = "DELETE FROM tasks WHERE id = ?1 RETURNING project_id, run_id, comparison_id, number, comparisons, payload";
     let row = first(tx, sql, [task.0], |row| {
         Ok(TaskRow {
             project: row.get(0)?,
@@ -39,10 +40,15 @@ pub(super) fn complete(
             comparison: row.get(2)?,
             number: row.get(3)?,
             comparisons: row.get(4)?,
+            payload: row.get(5)?,
         })
     })?
     .ok_or_else(|| DbError::Corrupt("a held task is missing".into()))?;
     match (outcome, &row.run, row.comparison) {
+        (Outcome::Ingested(verdict), None, None) => {
+            let source: Source = json(&row.payload, "payload")?;
+            swept(uploads::ingested(tx, &row.project, source.party, lease, verdict, now)?)?;
+        }
         (Outcome::Planned(plan), Some(run), None) => planned(tx, &row.project, run, plan, now)?,
         (Outcome::Compared { object, candidates, limit, limit_name }, None, Some(comparison)) => {
             swept(transitions::enliven_object(tx, object, &lease.0)?)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::super::rows::{collect, first};
+use super::super::rows::{collect, first, json};
 use super::super::transitions;
 use super::holds;
 use crate::db::ledger::{Held, MAX_ERRORS, MAX_EXPIRIES};
@@ -20,15 +20,22 @@ fn release(tx: &Connection, task: i64, run_after: i64) -> DbResult<()> {
     Ok(())
 }
 
-/// Ends the runs that can't go on without this task.
+/// Ends the runs that can't go on without this task, or the project whose data it should have brought in.
 fn give_up(tx: &Connection, task: i64, message: &str, now: i64) -> DbResult<()> {
-    let sql = "SELECT run_id, comparison_id FROM tasks WHERE id = ?1";
-    let owner =
-        first(tx, sql, [task], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?)))?;
+    let sql = "SELECT run_id, comparison_id, project_id, payload FROM tasks WHERE id = ?1";
+    let owner = first(tx, sql, [task], |row| {
+        let (run, comparison) = (row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?);
+        Ok((run, comparison, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+    })?;
     match owner {
-        Some((Some(run), _)) => transitions::fail_run(tx, &run, message, now),
-        Some((None, Some(comparison))) => transitions::fail_comparison(tx, comparison, message, now),
-        _ => Ok(()),
+        None => Ok(()),
+        Some((Some(run), ..)) => transitions::fail_run(tx, &run, message, now),
+        Some((None, Some(comparison), ..)) => transitions::fail_comparison(tx, comparison, message, now),
+        Some((None, None, project, payload)) => {
+            tx.prepare_cached("DELETE FROM tasks WHERE id = ?1")?.execute([task])?;
+            let source: transitions::Source = json(&payload, "payload")?;
+            transitions::fail_party(tx, &project, source.party, message, now)
+        }
     }
 }
 
