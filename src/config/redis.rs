@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 use thiserror::Error;
 
-use super::secret::{Secret, SecretError, secret};
+use super::secret::{Secret, SecretError};
 
 /// Port of a Redis server that is named without one.
 const PORT: u16 = 6379;
@@ -139,13 +139,16 @@ impl RedisArgs {
         let named = self.redis_server.split(',').map(str::trim).filter(|server| !server.is_empty());
         let mut addresses = named.map(|server| address(server, default)).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = addresses.first().cloned() else { return Ok(None) };
-        let password =
-            secret("REDIS_PASSWORD", self.redis_password.as_ref(), self.redis_password_file.as_deref())?;
+        let password = Secret::resolve(
+            "REDIS_PASSWORD",
+            self.redis_password.as_ref(),
+            self.redis_password_file.as_deref(),
+        )?;
         let servers = match self.redis_use_sentinel {
             false if addresses.len() > 1 => return Err(RedisConfigError::Several),
             false => RedisServers::Direct(first),
             true => {
-                let own = secret(
+                let own = Secret::resolve(
                     "REDIS_SENTINEL_PASSWORD",
                     self.redis_sentinel_password.as_ref(),
                     self.redis_sentinel_password_file.as_deref(),

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::shutdown::turned_true;
 use super::{JobContext, JobError};
 use crate::domain::{Clock, Queue, Timestamp};
+use crate::store::name;
 use crate::telemetry::metrics;
 
 /// Time between two rounds.
@@ -106,8 +107,11 @@ impl Housekeeper {
         let mut swept = 0;
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|error| JobError::from(error.1))?;
-            let old: Vec<String> =
-                batch.into_iter().filter(|(_, at)| is_old(at)).map(|(name, _)| name).collect();
+            let old: Vec<String> = batch
+                .into_iter()
+                .filter(|(name, at)| is_old(at) && !name::is_service(name))
+                .map(|(name, _)| name)
+                .collect();
             let known = self.context.db.known_objects(&old).await?;
             for name in old.iter().filter(|name| !known.contains(name)) {
                 self.context.store.delete(name).await?;
