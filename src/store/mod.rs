@@ -107,7 +107,11 @@ impl Store {
     /// # Errors
     /// The store is out of reach or full.
     pub async fn put_new(&self, name: &str, bytes: Bytes) -> StoreResult<()> {
-        match self.inner.put_opts(&ObjectPath::from(name), bytes.into(), object_store::PutMode::Create.into()).await {
+        match self
+            .inner
+            .put_opts(&ObjectPath::from(name), bytes.into(), object_store::PutMode::Create.into())
+            .await
+        {
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }

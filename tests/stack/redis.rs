@@ -178,6 +178,13 @@ impl RedisSet {
         port
     }
 
+    /// Kills all servers; the sentinels stay.
+    pub fn stop_all(&mut self) {
+        for (_, daemon) in &mut self.servers {
+            daemon.kill();
+        }
+    }
+
     /// Starts the servers again that were killed.
     pub fn revive(&mut self) {
         for (port, daemon) in &mut self.servers {
