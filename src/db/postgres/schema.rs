@@ -45,13 +45,13 @@ async fn apply(tx: &Tx, version: i64, step: &Migration) -> DbResult<bool> {
     } else {
         tx.script(
             "CREATE TABLE schema_version (
-                 only bigint PRIMARY KEY CHECK (only = 1), version bigint NOT NULL, min_binary bigint NOT NULL)",
+                 one bigint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL, min_binary bigint NOT NULL)",
         )
         .await?;
     }
     tx.script(step.sql).await?;
     let sql = "INSERT INTO schema_version VALUES (1, $1, $2)
-               ON CONFLICT (only) DO UPDATE SET version = excluded.version, min_binary = excluded.min_binary";
+               ON CONFLICT (one) DO UPDATE SET version = excluded.version, min_binary = excluded.min_binary";
     tx.run(sql, params![version, step.min_binary]).await?;
     Ok(true)
 }
