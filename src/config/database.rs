@@ -32,7 +32,13 @@ pub enum DatabaseTls {
 #[command(next_help_heading = "Metadata store")]
 pub struct DatabaseArgs {
     /// PostgreSQL server, as host or host:port; several, separated by commas, are tried in turn. Without one, metadata are kept in SQLite in the data directory
-    #[arg(long, env = "DATABASE_SERVER", value_name = "HOST[:PORT]", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env = "DATABASE_SERVER",
+        value_name = "HOST[:PORT]",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub database_server: String,
 
     /// PostgreSQL database

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::PostgresDb;
 use super::rows::{get, params};
-use super::transaction::Tx;
+use super::transaction::{Mode, Tx};
 use crate::db::DbResult;
 use crate::db::schema::{Schema, SchemaStatus};
 
@@ -31,7 +31,8 @@ const EXISTS: &str = "
     SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_version') AS found";
 const READ: &str = "SELECT version, min_binary FROM schema_version";
 /// Held by the one process that migrates this schema at a time.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('anonlink migrate ' || current_schema(), 0))";
+const LOCK: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended('anonlink migrate ' || current_schema(), 0))";
 
 /// Applies one step, unless it has been applied.
 async fn apply(tx: &Tx, version: i64, step: &Migration) -> DbResult<bool> {
@@ -69,10 +70,11 @@ impl Schema for PostgresDb {
     }
 
     async fn migrate(&self) -> DbResult<Vec<String>> {
+        let mode = Mode { patience: PATIENCE, ..Mode::USUAL };
         let mut applied = Vec::new();
         for (version, step) in (1..).zip(MIGRATIONS) {
             let done = self
-                .long_transaction("migrate", PATIENCE, |tx| async move { apply(&tx, version, step).await })
+                .transaction_as("migrate", mode, |tx| async move { apply(&tx, version, step).await })
                 .await?;
             if done {
                 applied.push(step.name.to_owned());

@@ -98,13 +98,7 @@ pub(super) async fn fail_project(tx: &Tx, project: &str, message: &str, now: i64
 }
 
 /// Turns a party whose data could not be brought in, and with it the project, to error.
-pub(super) async fn fail_party(
-    tx: &Tx,
-    project: &str,
-    party: u16,
-    message: &str,
-    now: i64,
-) -> DbResult<()> {
+pub(super) async fn fail_party(tx: &Tx, project: &str, party: u16, message: &str, now: i64) -> DbResult<()> {
     let sql =
         "UPDATE parties SET state = 'error' WHERE project_id = $1 AND party = $2 AND state = 'ingesting'";
     tx.run(sql, params![project, i64::from(party)]).await?;

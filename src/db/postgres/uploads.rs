@@ -162,11 +162,8 @@ impl Uploads for PostgresDb {
     ) -> DbResult<FinishUpload> {
         let project = project.to_string();
         let upload = Upload { project: &project, party, lease };
-        self.transaction(
-            "finish_upload",
-            |tx| async move { upload.finish(&tx, receipt, verdict).await },
-        )
-        .await
+        self.transaction("finish_upload", |tx| async move { upload.finish(&tx, receipt, verdict).await })
+            .await
     }
 
     async fn abandon_upload(&self, project: ProjectId, party: u16, lease: Lease) -> DbResult<()> {

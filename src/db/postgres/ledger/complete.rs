@@ -6,7 +6,7 @@ use futures::future::try_join;
 use tokio_postgres::Row;
 
 use super::super::rows::{get, json, params, signed, to_json};
-use super::super::transaction::Tx;
+use super::super::transaction::{Mode, Tx};
 use super::super::transitions::{self, PLACE_STEP, Source};
 use super::super::{PostgresDb, ingested};
 use crate::db::ledger::{Held, Outcome, Plan};
@@ -84,7 +84,9 @@ pub(super) async fn complete(
 ) -> DbResult<Held> {
     if matches!(outcome, Outcome::Compared { .. }) {
         let done = db
-            .transaction("complete", |tx| async move { end(&tx, task, lease, outcome, Hold::Shared).await })
+            .transaction_as("complete", Mode::REPEATABLE, |tx| async move {
+                end(&tx, task, lease, outcome, Hold::Shared).await
+            })
             .await?;
         if let Some(held) = done {
             return Ok(held);
@@ -97,13 +99,7 @@ pub(super) async fn complete(
 }
 
 /// Ends the task; `None` if nothing was done because the project must be held alone.
-async fn end(
-    tx: &Tx,
-    task: TaskId,
-    lease: Lease,
-    outcome: &Outcome,
-    hold: Hold,
-) -> DbResult<Option<Held>> {
+async fn end(tx: &Tx, task: TaskId, lease: Lease, outcome: &Outcome, hold: Hold) -> DbResult<Option<Held>> {
     let Some((row, now)) = take(tx, task, lease, hold).await? else {
         transitions::doom_objects_of(tx, &lease.0).await?;
         return Ok(Some(Held::No));
@@ -151,7 +147,8 @@ async fn planned(tx: &Tx, project: &str, run: &str, plan: &Plan, now: i64) -> Db
                WHERE project_id = $1 AND key = $2
                  AND ((state = 'complete' AND threshold <= $3) OR (state = 'open' AND threshold = $3))
                ORDER BY state = 'complete' DESC, threshold DESC LIMIT 1";
-    let (comparison, complete) = match tx.first(sql, params![project, plan.key.as_slice(), threshold]).await? {
+    let (comparison, complete) = match tx.first(sql, params![project, plan.key.as_slice(), threshold]).await?
+    {
         Some(row) => (get(&row, "id")?, get(&row, "complete")?),
         None => (new_comparison(tx, project, threshold, plan, now).await?, plan.parts.is_empty()),
     };
@@ -201,9 +198,8 @@ async fn enqueue_parts(
     let comparisons =
         parts.iter().map(|planned| signed(planned.comparisons)).collect::<DbResult<Vec<i64>>>()?;
     let (queue, kind, version) = (kind.queue().name(), kind.name(), i64::from(PAYLOAD_VERSION));
-    let values = params![
-        kind, queue, project, comparison, first, version, now, PLACE_STEP, payloads, comparisons
-    ];
+    let values =
+        params![kind, queue, project, comparison, first, version, now, PLACE_STEP, payloads, comparisons];
     tx.run(sql, values).await
 }
 

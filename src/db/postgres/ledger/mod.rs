@@ -16,8 +16,9 @@ use crate::domain::task::PAYLOAD_VERSION;
 use crate::domain::{ComparisonId, Queue, RunId, TaskId};
 
 const RENEW: &str = "
-    WITH held AS (
-        UPDATE tasks SET lease_expires = now_micros() + $3
+    WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+    held AS (
+        UPDATE tasks SET lease_expires = now_micros() + $3 FROM setting
         WHERE id = $1 AND lease = $2 AND state = 'leased' RETURNING lease_expires),
     kept AS (
         UPDATE objects SET expires = held.lease_expires FROM held WHERE name IN (
@@ -35,7 +36,8 @@ impl Ledger for PostgresDb {
     ) -> DbResult<Option<ClaimedTask>> {
         let queues: Vec<&str> = queues.iter().map(|queue| queue.name()).collect();
         let (version, held) = (i64::from(PAYLOAD_VERSION), lease.0.as_slice());
-        let rows = self.query(claim::CLAIM, params![queues, version, held, micros(ttl), text(worker)]).await?;
+        let rows =
+            self.query(claim::CLAIM, params![queues, version, held, micros(ttl), text(worker)]).await?;
         rows.first().map(|row| claim::claimed(row, lease)).transpose()
     }
 
@@ -57,9 +59,10 @@ impl Ledger for PostgresDb {
     ) -> DbResult<Held> {
         let message = text(message);
         let message = message.as_str();
-        self.transaction("fail", |tx| async move {
-            setback::fail(&tx, task, lease, message, retry_after).await
-        })
+        self.transaction(
+            "fail",
+            |tx| async move { setback::fail(&tx, task, lease, message, retry_after).await },
+        )
         .await
     }
 

@@ -16,7 +16,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended(project_id, 0)
 
 /// Puts a leased task back into its queue.
 async fn release(tx: &Tx, task: i64, run_after: i64) -> DbResult<()> {
-    let sql = "UPDATE tasks SET state = 'ready', lease = NULL, lease_expires = NULL, worker = NULL, run_after = $2
+    let sql =
+        "UPDATE tasks SET state = 'ready', lease = NULL, lease_expires = NULL, worker = NULL, run_after = $2
                WHERE id = $1";
     tx.run(sql, params![task, run_after]).await
 }
@@ -92,7 +93,8 @@ async fn expire_for_good(tx: &Tx, task: i64) -> DbResult<bool> {
 }
 
 pub(super) async fn rescue(db: &PostgresDb) -> DbResult<u64> {
-    let sql = "SELECT id, expiries FROM tasks WHERE state = 'leased' AND lease_expires < (SELECT now_micros())";
+    let sql =
+        "SELECT id, expiries FROM tasks WHERE state = 'leased' AND lease_expires < (SELECT now_micros())";
     let expired = db.again(sql, &[]).await?;
     if expired.is_empty() {
         return Ok(0);

@@ -31,7 +31,8 @@ async fn a_restart_fails_nothing_that_comes_after_it() {
         match round {
             0 => cluster.restart(),
             1 => {
-                let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'restarted'";
+                let sql =
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'restarted'";
                 cluster.psql("postgres", sql);
             }
             _ => {}

@@ -17,7 +17,10 @@ fn openssl(folder: &Path, arguments: &str) {
 async fn each_mode_verifies_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(folder.path(), &format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"));
+    openssl(
+        folder.path(),
+        &format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"),
+    );
     openssl(
         folder.path(),
         &format!("req -x509 {key} -keyout other.key -out other.pem -days 2 -subj /CN=stranger"),
