@@ -35,8 +35,10 @@ impl Objects for PostgresDb {
         lease: Lease,
         ttl: Duration,
     ) -> DbResult<()> {
-        let sql = "INSERT INTO objects (name, project_id, state, lease, expires)
-                   VALUES ($1, $2, 'writing', $3, now_micros() + $4)";
+        // A registration that a crash of the server undoes only makes its writer's completion fail.
+        let sql = "WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+                   INSERT INTO objects (name, project_id, state, lease, expires)
+                   SELECT $1, $2, 'writing', $3, now_micros() + $4 FROM setting";
         self.query(sql, params![name, project.to_string(), lease.0.as_slice(), micros(ttl)]).await.map(drop)
     }
 

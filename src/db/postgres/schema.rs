@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::PostgresDb;
 use super::rows::{get, params};
-use super::transaction::Tx;
+use super::transaction::{Mode, Tx};
 use crate::db::DbResult;
 use crate::db::schema::{Schema, SchemaStatus};
 
@@ -46,13 +46,13 @@ async fn apply(tx: &Tx, version: i64, step: &Migration) -> DbResult<bool> {
     } else {
         tx.script(
             "CREATE TABLE schema_version (
-                 only bigint PRIMARY KEY CHECK (only = 1), version bigint NOT NULL, min_binary bigint NOT NULL)",
+                 one bigint PRIMARY KEY CHECK (one = 1), version bigint NOT NULL, min_binary bigint NOT NULL)",
         )
         .await?;
     }
     tx.script(step.sql).await?;
     let sql = "INSERT INTO schema_version VALUES (1, $1, $2)
-               ON CONFLICT (only) DO UPDATE SET version = excluded.version, min_binary = excluded.min_binary";
+               ON CONFLICT (one) DO UPDATE SET version = excluded.version, min_binary = excluded.min_binary";
     tx.run(sql, params![version, step.min_binary]).await?;
     Ok(true)
 }
@@ -70,10 +70,11 @@ impl Schema for PostgresDb {
     }
 
     async fn migrate(&self) -> DbResult<Vec<String>> {
+        let mode = Mode { patience: PATIENCE, ..Mode::USUAL };
         let mut applied = Vec::new();
         for (version, step) in (1..).zip(MIGRATIONS) {
             let done = self
-                .long_transaction("migrate", PATIENCE, |tx| async move { apply(&tx, version, step).await })
+                .transaction_as("migrate", mode, |tx| async move { apply(&tx, version, step).await })
                 .await?;
             if done {
                 applied.push(step.name.to_owned());

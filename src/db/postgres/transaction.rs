@@ -10,6 +10,11 @@
 //! 3. a comparison's row, then runs' rows;
 //! 4. objects.
 //!
+//! Commits are synced to the disk, except those that a worker makes between two promises to somebody else: claims, renewals,
+//! registrations of objects, and completions of compare tasks (`synchronous_commit = off`). The log keeps its order, so that a crash of
+//! the server undoes at most the last moments of these, and what was undone is done again when its lease has run out; the end
+//! of a run is synced, and with it all that came before.
+//!
 //! Whoever takes no project lock (claims, renewals, the start and the failure of an upload, hand-backs, the sweeper) touches only a
 //! task or party and then its lease's objects, or skips what is locked.
 
@@ -30,6 +35,31 @@ use crate::db::{DbError, DbResult};
 /// The server gives a statement of a transaction up after this, and also a transaction whose client has fallen silent: a frozen
 /// worker must not hold its locks for ever.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a transaction is like.
+#[derive(Clone, Copy)]
+pub(super) struct Mode {
+    /// How long a statement may take.
+    pub patience: Duration,
+    /// Whether the commit is synced to the disk before it is answered.
+    pub synced: bool,
+}
+
+impl Mode {
+    /// Something that is promised to somebody.
+    pub(super) const USUAL: Self = Self { patience: PATIENCE, synced: true };
+    /// Something that is done again if it is lost.
+    pub(super) const REPEATABLE: Self = Self { patience: PATIENCE, synced: false };
+
+    fn begin(self) -> String {
+        let millis = self.patience.as_millis();
+        let sync = if self.synced { "" } else { "; SET LOCAL synchronous_commit = off" };
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}; \
+             SET LOCAL idle_in_transaction_session_timeout = {millis}{sync}"
+        )
+    }
+}
 /// The client waits so much longer, and then gives up the connection too.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often a transaction is tried in all when others are in its way.
@@ -57,8 +87,7 @@ struct Inner {
     begun: AtomicBool,
     /// Whether the connection may go back to the pool.
     clean: AtomicBool,
-    /// How long a statement may take.
-    patience: Duration,
+    mode: Mode,
 }
 
 impl Drop for Inner {
@@ -70,12 +99,12 @@ impl Drop for Inner {
 }
 
 impl Tx {
-    fn new(client: Object, patience: Duration) -> Self {
+    fn new(client: Object, mode: Mode) -> Self {
         Self(Arc::new(Inner {
             client: Some(client),
             begun: AtomicBool::new(false),
             clean: AtomicBool::new(true),
-            patience,
+            mode,
         }))
     }
 
@@ -88,17 +117,13 @@ impl Tx {
         let client = self.client()?;
         let statement = client.query_typed(sql, params);
         if self.0.begun.swap(true, Ordering::Relaxed) {
-            return Ok(answer(self.0.patience, statement).await?);
+            return Ok(answer(self.0.mode.patience, statement).await?);
         }
         self.0.clean.store(false, Ordering::Relaxed);
-        let millis = self.0.patience.as_millis();
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {millis}; \
-             SET LOCAL idle_in_transaction_session_timeout = {millis}"
-        );
+        let begin = self.0.mode.begin();
         // Both are sent before either answer is awaited: one round trip. If BEGIN fails then the connection does.
         let both = async { Ok(join(client.batch_execute(&begin), statement).await) };
-        let (begun, rows) = answer(self.0.patience, both).await?;
+        let (begun, rows) = answer(self.0.mode.patience, both).await?;
         begun.map_err(Failure::from)?;
         Ok(rows.map_err(Failure::from)?)
     }
@@ -115,7 +140,7 @@ impl Tx {
 
     /// Several statements without parameters; not the transaction's first.
     pub(super) async fn script(&self, sql: &str) -> DbResult<()> {
-        Ok(answer(self.0.patience, self.client()?.batch_execute(sql)).await?)
+        Ok(answer(self.0.mode.patience, self.client()?.batch_execute(sql)).await?)
     }
 
     /// Holds a project against all others that do, until the end; returns the time since which.
@@ -132,7 +157,7 @@ impl Tx {
 
     async fn end(&self, how: &str) -> DbResult<()> {
         if self.0.begun.load(Ordering::Relaxed) {
-            answer(self.0.patience, self.client()?.batch_execute(how)).await?;
+            answer(self.0.mode.patience, self.client()?.batch_execute(how)).await?;
             self.0.begun.store(false, Ordering::Relaxed);
             self.0.clean.store(true, Ordering::Relaxed);
         }
@@ -148,14 +173,14 @@ impl PostgresDb {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = DbResult<T>>,
     {
-        self.long_transaction(name, PATIENCE, body).await
+        self.transaction_as(name, Mode::USUAL, body).await
     }
 
-    /// As [`Self::transaction`], with more patience for each of its statements.
-    pub(super) async fn long_transaction<T, F, Fut>(
+    /// As [`Self::transaction`], in another mode.
+    pub(super) async fn transaction_as<T, F, Fut>(
         &self,
         name: &'static str,
-        patience: Duration,
+        mode: Mode,
         body: F,
     ) -> DbResult<T>
     where
@@ -164,7 +189,7 @@ impl PostgresDb {
     {
         let mut reconnected = false;
         for attempt in 1.. {
-            let tx = Tx::new(checkout(&self.pool).await?, patience);
+            let tx = Tx::new(checkout(&self.pool).await?, mode);
             let mut committing = false;
             let result = match body(tx.clone()).await {
                 Ok(value) => {

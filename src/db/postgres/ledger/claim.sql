@@ -1,6 +1,7 @@
 -- Takes the next task. $1 queues, $2 payload version, $3 lease, $4 its length in microseconds, $5 worker.
+-- The commit isn't synced: a claim that a crash undoes is made again.
 -- One statement: an idle worker's look costs one round trip and writes nothing. Waits for nobody: what is locked is skipped.
-WITH clock AS MATERIALIZED (SELECT now_micros() AS now),
+WITH clock AS MATERIALIZED (SELECT now_micros() AS now, set_config('synchronous_commit', 'off', true)),
 -- The queues that have something, the one whose turn it is first.
 turns AS MATERIALIZED (
     SELECT queues.queue

@@ -6,7 +6,7 @@ use futures::future::try_join;
 use tokio_postgres::Row;
 
 use super::super::rows::{get, json, params, signed, to_json};
-use super::super::transaction::Tx;
+use super::super::transaction::{Mode, Tx};
 use super::super::transitions::{self, PLACE_STEP, Source};
 use super::super::{PostgresDb, ingested};
 use crate::db::ledger::{Held, Outcome, Plan};
@@ -84,7 +84,9 @@ pub(super) async fn complete(
 ) -> DbResult<Held> {
     if matches!(outcome, Outcome::Compared { .. }) {
         let done = db
-            .transaction("complete", |tx| async move { end(&tx, task, lease, outcome, Hold::Shared).await })
+            .transaction_as("complete", Mode::REPEATABLE, |tx| async move {
+                end(&tx, task, lease, outcome, Hold::Shared).await
+            })
             .await?;
         if let Some(held) = done {
             return Ok(held);

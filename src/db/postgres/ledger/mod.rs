@@ -16,8 +16,9 @@ use crate::domain::task::PAYLOAD_VERSION;
 use crate::domain::{ComparisonId, Queue, RunId, TaskId};
 
 const RENEW: &str = "
-    WITH held AS (
-        UPDATE tasks SET lease_expires = now_micros() + $3
+    WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+    held AS (
+        UPDATE tasks SET lease_expires = now_micros() + $3 FROM setting
         WHERE id = $1 AND lease = $2 AND state = 'leased' RETURNING lease_expires),
     kept AS (
         UPDATE objects SET expires = held.lease_expires FROM held WHERE name IN (

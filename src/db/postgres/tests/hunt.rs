@@ -5,30 +5,30 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::*;
-use crate::db::Lease;
 use crate::db::ledger::{Held, Ledger, Outcome, Plan, Work};
 use crate::db::objects::Objects;
 use crate::db::projects::Projects;
 use crate::db::runs::{NewRun, RunResult, Runs};
 use crate::db::uploads::{Uploads, Verdict};
+use crate::db::{Db, Lease};
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{
     NewProject, ProjectId, Queue, ResultType, RunId, RunState, Token, TokenDigest, UploadSummary,
 };
 use crate::matching::threshold::Threshold;
 
-const TTL: Duration = Duration::from_secs(30);
+pub(super) const TTL: Duration = Duration::from_secs(30);
 
 /// Distinct values from one counter.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-fn bytes<const N: usize>(seed: u64) -> [u8; N] {
+pub(super) fn bytes<const N: usize>(seed: u64) -> [u8; N] {
     let mut bytes = [0; N];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes
 }
 
-fn fresh() -> u64 {
+pub(super) fn fresh() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -36,7 +36,7 @@ fn digest() -> TokenDigest {
     Token::from_random(bytes(fresh())).digest()
 }
 
-async fn project(db: &PostgresDb) -> ProjectId {
+pub(super) async fn project(db: &dyn Db) -> ProjectId {
     let id = ProjectId::from_random(bytes(fresh()));
     let project = NewProject {
         schema: serde_json::json!({}),
@@ -50,7 +50,7 @@ async fn project(db: &PostgresDb) -> ProjectId {
     id
 }
 
-async fn upload(db: &PostgresDb, project: ProjectId, party: u16) {
+pub(super) async fn upload(db: &dyn Db, project: ProjectId, party: u16) {
     let lease = Lease(bytes(fresh()));
     db.begin_upload(project, party, lease, TTL).await.unwrap();
     let object = format!("{project}/{party}-{}", lease.hex());
@@ -68,7 +68,7 @@ async fn upload(db: &PostgresDb, project: ProjectId, party: u16) {
     db.finish_upload(project, party, lease, digest(), &verdict).await.unwrap();
 }
 
-async fn run(db: &PostgresDb, project: ProjectId, threshold: f64) -> RunId {
+pub(super) async fn run(db: &dyn Db, project: ProjectId, threshold: f64) -> RunId {
     let id = RunId::from_random(bytes(fresh()));
     let run = NewRun {
         id,
@@ -81,7 +81,7 @@ async fn run(db: &PostgresDb, project: ProjectId, threshold: f64) -> RunId {
     id
 }
 
-fn plan(parts: u32) -> Outcome {
+pub(super) fn plan(parts: u32) -> Outcome {
     let part = |i| PlannedPart {
         part: Part::Rows { party0: 0, party1: 1, rows0: (i, i + 1), rows1: (0, 100) },
         comparisons: 100,
@@ -218,7 +218,7 @@ async fn nobody_waits_in_a_circle() {
                         }
                         match turns % 4 {
                             0 => {
-                                drop(db.accept_external(current, party, lease, digest(), "x").await.unwrap())
+                                db.accept_external(current, party, lease, digest(), "x").await.unwrap();
                             }
                             _ => db.abandon_upload(current, party, lease).await.unwrap(),
                         }

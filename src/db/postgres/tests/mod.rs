@@ -2,6 +2,7 @@
 
 mod hunt;
 mod outages;
+mod overhead;
 mod tls;
 
 use std::sync::Arc;
