@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use thiserror::Error;
 
 use super::numbers;
-use super::secret::{Secret, SecretError, secret};
+use super::secret::{Secret, SecretError};
 
 /// Port of a server that is named without one.
 const PORT: u16 = 5432;
@@ -133,7 +133,7 @@ impl DatabaseArgs {
             servers,
             database: self.database.clone(),
             user: self.database_user.clone(),
-            password: secret("DATABASE_PASSWORD", self.database_password.as_ref(), file)?,
+            password: Secret::resolve("DATABASE_PASSWORD", self.database_password.as_ref(), file)?,
             tls: self.database_tls,
             ca_file: self.database_ca_file.clone(),
             pool: self.pool(user),

@@ -12,6 +12,37 @@ use thiserror::Error;
 pub struct Secret(String);
 
 impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// A secret from its value or from a file (whose newlines at the end don't count); `None` if neither is given. An empty value
+    /// or file name counts as not given. `name` is the setting's environment variable; the file's is `{name}_FILE`.
+    ///
+    /// # Errors
+    /// Both are given, or the file can't be read.
+    pub fn resolve(
+        name: &'static str,
+        value: Option<&Secret>,
+        file: Option<&Path>,
+    ) -> Result<Option<Secret>, SecretError> {
+        let file = file.filter(|file| !file.as_os_str().is_empty());
+        match (value.filter(|secret| !secret.is_empty()), file) {
+            (Some(_), Some(_)) => Err(SecretError::Both { name }),
+            (Some(secret), None) => Ok(Some(secret.clone())),
+            (None, None) => Ok(None),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file).map_err(|error| SecretError::File {
+                    name,
+                    file: file.to_owned(),
+                    why: error.to_string(),
+                })?;
+                Ok(Some(Secret::new(text.trim_end_matches(['\n', '\r']))))
+            }
+        }
+    }
+
     /// The secret itself, for the one place that hands it over.
     pub fn expose(&self) -> &str {
         &self.0
@@ -26,12 +57,6 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
     }
 }
 
@@ -63,38 +88,13 @@ pub enum SecretError {
     },
 }
 
-/// A secret from its value or from a file (whose newlines at the end don't count); `None` if neither is given. An empty value
-/// counts as not given. `name` is the setting's environment variable; the file's is `{name}_FILE`.
-///
-/// # Errors
-/// Both are given, or the file can't be read.
-pub fn secret(
-    name: &'static str,
-    value: Option<&Secret>,
-    file: Option<&Path>,
-) -> Result<Option<Secret>, SecretError> {
-    match (value.filter(|secret| !secret.is_empty()), file) {
-        (Some(_), Some(_)) => Err(SecretError::Both { name }),
-        (Some(secret), None) => Ok(Some(secret.clone())),
-        (None, None) => Ok(None),
-        (None, Some(file)) => {
-            let text = std::fs::read_to_string(file).map_err(|error| SecretError::File {
-                name,
-                file: file.to_owned(),
-                why: error.to_string(),
-            })?;
-            Ok(Some(Secret(text.trim_end_matches(['\n', '\r']).to_owned())))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn nothing_shows_a_secret() {
-        let secret = Secret::from("hunter2".to_owned());
+        let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?}"), "Secret(…)");
         assert_eq!(secret.expose(), "hunter2");
     }
@@ -104,20 +104,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
         std::fs::write(&file, " with space \r\n").unwrap();
-        let found = secret("PASSWORD", None, Some(&file)).unwrap().unwrap();
+        let found = Secret::resolve("PASSWORD", None, Some(&file)).unwrap().unwrap();
         assert_eq!(found.expose(), " with space ");
-        let empty = Secret::from(String::new());
-        assert_eq!(secret("PASSWORD", Some(&empty), Some(&file)).unwrap(), Some(found));
-        assert_eq!(secret("PASSWORD", Some(&empty), None).unwrap(), None);
+        let empty = Secret::new("");
+        assert_eq!(Secret::resolve("PASSWORD", Some(&empty), Some(&file)).unwrap(), Some(found));
+        assert_eq!(Secret::resolve("PASSWORD", Some(&empty), None).unwrap(), None);
     }
 
     #[test]
     fn two_sources_and_a_missing_file_are_errors() {
         let file = Path::new("/nowhere/password");
-        let value = Secret::from("hunter2".to_owned());
-        let both = secret("PASSWORD", Some(&value), Some(file)).unwrap_err().to_string();
+        let value = Secret::new("hunter2");
+        let both = Secret::resolve("PASSWORD", Some(&value), Some(file)).unwrap_err().to_string();
         assert_eq!(both, "PASSWORD and PASSWORD_FILE are both set: give one of them");
-        let missing = secret("PASSWORD", None, Some(file)).unwrap_err().to_string();
+        let missing = Secret::resolve("PASSWORD", None, Some(file)).unwrap_err().to_string();
         assert!(missing.starts_with("PASSWORD_FILE names /nowhere/password"), "{missing}");
     }
 }

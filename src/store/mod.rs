@@ -3,62 +3,59 @@
 //! On top of the `object_store` crate, which gives a directory and (in a cluster) S3 the same interface. An object appears
 //! whole or not at all: a writer that is dropped before [`Writer::finish`] leaves nothing behind.
 //!
+//! - [`s3`]: S3 and stores that speak like it.
+//!
 //! Names are `{project}/{what}-{lease}` and are made by [`name`]; nobody else builds one.
 
+mod error;
 pub mod name;
+mod s3;
 mod writer;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
-use thiserror::Error;
+use object_store::{Attribute, GetOptions, ObjectStore, ObjectStoreExt};
 
+use crate::config::objects::BucketAt;
+use s3::Requests;
+
+pub use error::{StoreError, StoreResult};
 pub use writer::Writer;
 
-/// Why a call to the object store failed.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// There is no such object.
-    #[error("there is no object {0}")]
-    NotFound(String),
-    /// The directory for objects can't be used.
-    #[error("the object directory {path} can't be used: {source}")]
-    Directory {
-        /// The directory.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Anything else the store answered.
-    #[error("the object store failed: {0}")]
-    Backend(#[source] object_store::Error),
-}
-
-impl From<object_store::Error> for StoreError {
-    fn from(error: object_store::Error) -> Self {
-        match error {
-            object_store::Error::NotFound { path, .. } => Self::NotFound(path),
-            other => Self::Backend(other),
-        }
-    }
-}
-
-/// Result of a call to the object store.
-pub type StoreResult<T> = Result<T, StoreError>;
+/// Deletions that are under way at once.
+const DELETIONS: usize = 8;
 
 /// Objects by name; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
-    /// The directory, if objects are files.
-    directory: Option<Arc<Path>>,
+    kind: Kind,
+}
+
+/// What there is beyond the common interface.
+#[derive(Debug, Clone)]
+enum Kind {
+    Memory,
+    /// Objects are files in this directory.
+    Directory(Arc<Path>),
+    S3(Arc<Requests>),
+}
+
+/// What is known of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its length in bytes.
+    pub size: u64,
+    /// What its writer noted with it, by names in lower case.
+    pub notes: HashMap<String, String>,
 }
 
 impl Store {
@@ -70,17 +67,30 @@ impl Store {
         let failed = |source| StoreError::Directory { path: path.display().to_string(), source };
         std::fs::create_dir_all(path).map_err(failed)?;
         let files = LocalFileSystem::new_with_prefix(path)?.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self { inner: Arc::new(files), directory: Some(path.into()) })
+        Ok(Self { inner: Arc::new(files), kind: Kind::Directory(path.into()) })
+    }
+
+    /// Objects in a bucket of S3 or of a store that speaks like it. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The certificate authorities can't be loaded, or the settings contradict each other.
+    pub fn s3(at: &BucketAt) -> StoreResult<Self> {
+        Self::s3_by(at, s3::client::own(at.ca.as_deref())?)
+    }
+
+    fn s3_by(at: &BucketAt, client: reqwest::Client) -> StoreResult<Self> {
+        let (objects, requests) = s3::connect(at, client)?;
+        Ok(Self { inner: Arc::new(objects), kind: Kind::S3(Arc::new(requests)) })
     }
 
     /// Objects in memory, for tests.
     pub fn memory() -> Self {
-        Self { inner: Arc::new(object_store::memory::InMemory::new()), directory: None }
+        Self { inner: Arc::new(object_store::memory::InMemory::new()), kind: Kind::Memory }
     }
 
     /// Opens an object for writing; it replaces one of the same name when it is finished.
     pub fn writer(&self, name: &str) -> Writer {
-        Writer::new(self.inner.clone(), ObjectPath::from(name))
+        Writer::new(self.inner.clone(), ObjectPath::from(name), matches!(self.kind, Kind::S3(_)))
     }
 
     /// Writes a small object at once.
@@ -92,12 +102,41 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a small object unless there is one of this name, which then stays as it is.
+    ///
+    /// # Errors
+    /// The store is out of reach or full.
+    pub async fn put_new(&self, name: &str, bytes: Bytes) -> StoreResult<()> {
+        match self
+            .inner
+            .put_opts(&ObjectPath::from(name), bytes.into(), object_store::PutMode::Create.into())
+            .await
+        {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Length of an object in bytes.
     ///
     /// # Errors
     /// There is no such object, or the store is out of reach.
     pub async fn size(&self, name: &str) -> StoreResult<u64> {
-        Ok(self.inner.head(&ObjectPath::from(name)).await?.size)
+        Ok(self.inner.head(&located(name)?).await?.size)
+    }
+
+    /// Length of an object, and the notes (S3's user-defined metadata) that it was written with.
+    ///
+    /// # Errors
+    /// There is no such object, or the store is out of reach.
+    pub async fn describe(&self, name: &str) -> StoreResult<Description> {
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        let found = self.inner.get_opts(&located(name)?, options).await?;
+        let notes = found.attributes.iter().filter_map(|(attribute, value)| match attribute {
+            Attribute::Metadata(name) => Some((name.to_ascii_lowercase(), value.to_string())),
+            _ => None,
+        });
+        Ok(Description { size: found.meta.size, notes: notes.collect() })
     }
 
     /// A range of an object's bytes, whole.
@@ -108,7 +147,7 @@ impl Store {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        Ok(self.inner.get_range(&ObjectPath::from(name), range).await?)
+        Ok(self.inner.get_range(&located(name)?, range).await?)
     }
 
     /// An object's bytes, whole; only for what is known to be small.
@@ -116,7 +155,7 @@ impl Store {
     /// # Errors
     /// There is no such object, or the store is out of reach.
     pub async fn read(&self, name: &str) -> StoreResult<Bytes> {
-        Ok(self.inner.get(&ObjectPath::from(name)).await?.bytes().await?)
+        Ok(self.inner.get(&located(name)?).await?.bytes().await?)
     }
 
     /// An object as a stream of chunks, and its length. The object is opened before this returns.
@@ -124,7 +163,7 @@ impl Store {
     /// # Errors
     /// There is no such object, or the store is out of reach; later failures come as items of the stream.
     pub async fn stream(&self, name: &str) -> StoreResult<(u64, BoxStream<'static, StoreResult<Bytes>>)> {
-        let found = self.inner.get(&ObjectPath::from(name)).await?;
+        let found = self.inner.get(&located(name)?).await?;
         let size = found.meta.size;
         Ok((size, found.into_stream().map_err(StoreError::from).boxed()))
     }
@@ -135,12 +174,118 @@ impl Store {
     /// # Errors
     /// The store is out of reach.
     pub async fn delete(&self, name: &str) -> StoreResult<()> {
-        if let Some(directory) = &self.directory {
-            remove_staged(&directory.join(name)).await;
+        match &self.kind {
+            Kind::Memory => {}
+            Kind::Directory(directory) => remove_staged(&directory.join(name)).await,
+            Kind::S3(requests) => {
+                let begun = requests.open_uploads(name).await?;
+                for upload in begun.iter().filter(|upload| upload.key == name) {
+                    requests.abort(upload).await?;
+                }
+                return requests.delete(name).await;
+            }
         }
         match self.inner.delete(&ObjectPath::from(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes many objects as [`Self::delete`] does, several at once.
+    ///
+    /// # Errors
+    /// The store is out of reach; some may have been deleted.
+    pub async fn delete_all(&self, names: &[String]) -> StoreResult<()> {
+        let deletions = stream::iter(names).map(|name| self.delete(name)).buffer_unordered(DELETIONS);
+        deletions.try_collect().await
+    }
+
+    /// Deletes every object whose name begins with `prefix` (which should end in `/`), and aborts what is being uploaded there,
+    /// be it under names that this service would never choose. Returns how many objects went.
+    ///
+    /// # Errors
+    /// The store is out of reach; some may have been deleted.
+    pub async fn delete_under(&self, prefix: &str) -> StoreResult<usize> {
+        let mut gone = 0;
+        if let Kind::S3(requests) = &self.kind {
+            self.abort_uploads_under(prefix).await?;
+            loop {
+                let keys = requests.keys(prefix).await?;
+                if keys.is_empty() {
+                    return Ok(gone);
+                }
+                let deletions =
+                    stream::iter(&keys).map(|key| requests.delete(key)).buffer_unordered(DELETIONS);
+                deletions.try_collect::<()>().await?;
+                gone += keys.len();
+            }
+        }
+        let mut names = self.inner.list(Some(&ObjectPath::from(prefix)));
+        while let Some(found) = names.try_next().await? {
+            self.delete(found.location.as_ref()).await?;
+            gone += 1;
+        }
+        Ok(gone)
+    }
+
+    /// Aborts multipart uploads under names that begin with `prefix`; returns how many. Directories and memory have none.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn abort_uploads_under(&self, prefix: &str) -> StoreResult<usize> {
+        self.abort_uploads(|upload| upload.key.starts_with(prefix), prefix).await
+    }
+
+    /// Aborts multipart uploads that were begun before `time`; returns how many. MinIO tells only of those that were begun since
+    /// its last start, and aborts older ones by itself after a day.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn abort_uploads_before(&self, time: jiff::Timestamp) -> StoreResult<usize> {
+        self.abort_uploads(|upload| upload.begun < time, "").await
+    }
+
+    async fn abort_uploads(
+        &self,
+        wanted: impl Fn(&s3::OpenUpload) -> bool,
+        prefix: &str,
+    ) -> StoreResult<usize> {
+        let Kind::S3(requests) = &self.kind else { return Ok(0) };
+        let mut found = requests.open_uploads(prefix).await?;
+        if found.is_empty() && !prefix.is_empty() {
+            // MinIO takes a prefix for a whole name, but lists all if there is none.
+            found = requests.open_uploads("").await?;
+        }
+        found.retain(wanted);
+        for upload in &found {
+            requests.abort(upload).await?;
+        }
+        Ok(found.len())
+    }
+
+    /// Makes the bucket if it is missing; true if it was made. A directory is there already.
+    ///
+    /// # Errors
+    /// The store is out of reach, or doesn't let us.
+    pub async fn ensure_bucket(&self) -> StoreResult<bool> {
+        match &self.kind {
+            Kind::S3(requests) => requests.ensure_bucket().await,
+            Kind::Memory | Kind::Directory(_) => Ok(false),
+        }
+    }
+
+    /// Whether the store can be used now; answers within seconds.
+    ///
+    /// # Errors
+    /// It can't: the text says why.
+    pub async fn check(&self) -> StoreResult<()> {
+        match &self.kind {
+            Kind::Memory => Ok(()),
+            Kind::Directory(path) => {
+                let failed = |source| StoreError::Directory { path: path.display().to_string(), source };
+                tokio::fs::metadata(path).await.map(drop).map_err(failed)
+            }
+            Kind::S3(requests) => requests.check().await,
         }
     }
 
@@ -155,6 +300,11 @@ impl Store {
             .map_err(StoreError::from)
             .boxed()
     }
+}
+
+/// An object's name as the crate wants it, unchanged: a name with empty or dotted segments is nobody's.
+fn located(name: &str) -> StoreResult<ObjectPath> {
+    ObjectPath::parse(name).map_err(|_| StoreError::NotFound(name.to_owned()))
 }
 
 /// Removes the files `{object}#{n}` in which an object was being written when its process was killed. They are invisible to
@@ -178,5 +328,7 @@ async fn remove_staged(object: &Path) {
     }
 }
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;

@@ -1,43 +1,10 @@
-//! One suite for every backend.
+//! The suite on every backend, and what is peculiar to one.
 
+use super::conformance::suite;
 use super::*;
-
-async fn suite(store: Store) {
-    // Small, exactly one part, and several parts with a remainder.
-    for (name, length) in [("p/small", 10), ("p/exact", 8 << 20), ("p/large", (17 << 20) + 3)] {
-        let bytes: Vec<u8> = (0..length).map(|i: usize| (i * 31 % 251) as u8).collect();
-        let mut writer = store.writer(name);
-        for chunk in bytes.chunks(1_000_003) {
-            writer.write(chunk).await.unwrap();
-        }
-        assert_eq!(writer.written(), length as u64);
-        assert!(matches!(store.size(name).await, Err(StoreError::NotFound(_))), "invisible before the end");
-        writer.finish().await.unwrap();
-        assert_eq!(store.size(name).await.unwrap(), length as u64);
-        assert_eq!(store.read(name).await.unwrap(), bytes);
-        assert_eq!(store.read_range(name, 3..9).await.unwrap(), bytes[3..9]);
-        assert!(store.read_range(name, 5..5).await.unwrap().is_empty());
-        let (size, stream) = store.stream(name).await.unwrap();
-        let chunks: Vec<Bytes> = stream.try_collect().await.unwrap();
-        assert_eq!(size, length as u64);
-        assert_eq!(chunks.concat(), bytes);
-    }
-    let mut aborted = store.writer("p/aborted");
-    aborted.write(&vec![1; 9 << 20]).await.unwrap();
-    aborted.abort().await;
-    let mut dropped = store.writer("p/dropped");
-    dropped.write(&vec![1; 9 << 20]).await.unwrap();
-    drop(dropped);
-    let mut names: Vec<String> = store.list().map_ok(|entry| entry.0).try_collect().await.unwrap();
-    names.sort();
-    assert_eq!(names, ["p/exact", "p/large", "p/small"]);
-    for name in &names {
-        store.delete(name).await.unwrap();
-        store.delete(name).await.expect("deleting twice is fine");
-    }
-    assert_eq!(store.list().count().await, 0);
-    assert!(matches!(store.read("p/small").await, Err(StoreError::NotFound(_))));
-}
+use crate::config::Secret;
+use crate::config::objects::{Keys, Server};
+use crate::stack::Minio;
 
 #[tokio::test]
 async fn a_directory_stores_objects() {
@@ -66,4 +33,95 @@ async fn deleting_an_object_removes_what_a_killed_writer_left() {
     store.delete("p/cut").await.unwrap();
     assert_eq!(files(), 1);
     assert_eq!(store.size("p/cute").await.unwrap(), 14);
+}
+
+/// A bucket of a private MinIO, made.
+pub(super) async fn bucket(minio: &Minio, name: &str) -> (Store, BucketAt) {
+    let (access, secret) = minio.root();
+    let at = BucketAt {
+        server: Server::parse(minio.endpoint(), false).unwrap(),
+        bucket: name.into(),
+        region: "us-east-1".into(),
+        path_style: true,
+        keys: Some(Keys { access: Secret::new(access), secret: Secret::new(secret), session: None }),
+        ca: None,
+    };
+    let store = Store::s3(&at).unwrap();
+    assert!(store.check().await.unwrap_err().to_string().contains("no such bucket"));
+    assert!(store.ensure_bucket().await.unwrap());
+    (store, at)
+}
+
+#[tokio::test]
+async fn s3_stores_objects() {
+    let minio = Minio::start();
+    let (store, at) = bucket(&minio, "data").await;
+    suite(store.clone()).await;
+
+    // What killed, dropped and forgotten writers leave.
+    let begin = async |name: &str| {
+        let mut writer = store.writer(name);
+        writer.write(&vec![1; 9 << 20]).await.unwrap();
+        writer
+    };
+    let Kind::S3(requests) = &store.kind else { panic!("it is S3") };
+    let open = async |name: &str| requests.open_uploads(name).await.unwrap().len();
+    std::mem::forget(begin("p/cut").await);
+    assert_eq!(open("p/cut").await, 1);
+    store.delete("p/cut").await.unwrap();
+    assert_eq!(open("p/cut").await, 0);
+    drop(begin("p/dropped").await);
+    for _ in 0..500 {
+        if open("p/dropped").await == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(open("p/dropped").await, 0, "a dropped writer aborts behind itself");
+    std::mem::forget(begin("p/1/a").await);
+    std::mem::forget(begin("p/2/b").await);
+    std::mem::forget(begin("p/2/c").await);
+    assert_eq!(store.abort_uploads_under("p/1/").await.unwrap(), 1);
+    let now = jiff::Timestamp::now();
+    let hour = std::time::Duration::from_secs(3600);
+    assert_eq!(store.abort_uploads_before(now - hour).await.unwrap(), 0, "they are young");
+    assert_eq!(store.abort_uploads_before(now + hour).await.unwrap(), 2);
+
+    // Failures are told without keys.
+    let keys = Keys { access: Secret::new("wrongkey"), secret: Secret::new("hunter22"), session: None };
+    let stranger = Store::s3(&BucketAt { keys: Some(keys), ..at }).unwrap();
+    for error in [
+        stranger.read("p/small").await.unwrap_err(),
+        stranger.put("p/small", Bytes::from_static(b"x")).await.unwrap_err(),
+        stranger.delete("p/small").await.unwrap_err(),
+        stranger.check().await.unwrap_err(),
+    ] {
+        let text = format!("{error} {error:?}");
+        assert!(matches!(error, StoreError::Refused(_)), "{text}");
+        assert!(
+            text.contains(minio.endpoint()) && !text.contains("wrongkey") && !text.contains("hunter22"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_for_a_while_is_waited_for() {
+    let mut minio = Minio::start();
+    let (store, _) = bucket(&minio, "data").await;
+    minio.daemon().kill();
+    let write = tokio::spawn({
+        let store = store.clone();
+        async move { store.put("p/late", Bytes::from_static(b"late")).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    minio.restart();
+    write.await.unwrap().unwrap();
+    assert_eq!(store.read("p/late").await.unwrap(), "late");
+    minio.daemon().kill();
+    let begun = std::time::Instant::now();
+    let error = store.read("p/late").await.unwrap_err();
+    assert!(matches!(error, StoreError::Backend(_)), "{error}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
+    store.check().await.unwrap_err();
 }

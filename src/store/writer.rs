@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use object_store::path::Path as ObjectPath;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
 
-use super::StoreResult;
+use super::{StoreError, StoreResult};
 
 /// Bytes per part. S3 wants at least 5 MiB and at most 10 000 parts: this allows 80 GB.
 const PART: usize = 8 << 20;
@@ -17,12 +17,14 @@ pub struct Writer {
     path: ObjectPath,
     buffer: BytesMut,
     parts: Option<Box<dyn MultipartUpload>>,
+    /// Whether parts outlive a writer that is dropped.
+    parts_stay: bool,
     written: u64,
 }
 
 impl Writer {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, path: ObjectPath) -> Self {
-        Self { store, path, buffer: BytesMut::new(), parts: None, written: 0 }
+    pub(super) fn new(store: Arc<dyn ObjectStore>, path: ObjectPath, parts_stay: bool) -> Self {
+        Self { store, path, buffer: BytesMut::new(), parts: None, parts_stay, written: 0 }
     }
 
     /// Bytes taken so far.
@@ -70,6 +72,7 @@ impl Writer {
             self.abort().await;
             return Err(error.into());
         }
+        self.parts = None;
         Ok(())
     }
 
@@ -78,10 +81,12 @@ impl Writer {
         if let Some(mut parts) = self.parts.take()
             && let Err(error) = parts.abort().await
         {
+            let error = StoreError::from(error);
             tracing::warn!(object = %self.path, %error, "parts of an aborted object could not be removed");
         }
     }
 
+    /// Takes a part to the store.
     async fn put_part(&mut self, part: Bytes) -> StoreResult<()> {
         if self.parts.is_none() {
             self.parts = Some(self.store.put_multipart(&self.path).await?);
@@ -90,5 +95,22 @@ impl Writer {
             parts.put_part(part.into()).await?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Writer {
+    /// Reached with parts only if whoever was writing was dropped in the middle. Outside a runtime nothing can be sent; the sweeper
+    /// removes the parts with the name then.
+    fn drop(&mut self) {
+        if let (true, Some(mut parts)) = (self.parts_stay, self.parts.take())
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let path = self.path.clone();
+            runtime.spawn(async move {
+                if let Err(error) = parts.abort().await.map_err(StoreError::from) {
+                    tracing::warn!(object = %path, %error, "parts of an abandoned object could not be removed");
+                }
+            });
+        }
     }
 }

@@ -21,7 +21,7 @@ fn settings(cluster: &Postgres, database: &str, pool: usize) -> DatabaseSettings
         servers: vec![("127.0.0.1".into(), cluster.port())],
         database: database.into(),
         user: cluster.user().into(),
-        password: Some(cluster.password().to_owned().into()),
+        password: Some(crate::config::Secret::new(cluster.password())),
         tls: DatabaseTls::Disable,
         ca_file: None,
         pool,

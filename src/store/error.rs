@@ -1,0 +1,85 @@
+//! Why a call to the object store failed. Texts name the endpoint and what it answered, and never a key: of what an S3 store says
+//! only code and message are passed on, since the rest may repeat the request's credentials.
+
+use thiserror::Error;
+
+use super::s3::xml;
+use crate::config::tls::TlsError;
+
+/// Why a call to the object store failed.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// There is no such object.
+    #[error("there is no object {0}")]
+    NotFound(String),
+    /// The store doesn't let us.
+    #[error("the object store refused: {0}")]
+    Refused(String),
+    /// The directory for objects can't be used.
+    #[error("the object directory {path} can't be used: {source}")]
+    Directory {
+        /// The directory.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The connection can't be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Anything else the store answered, or that it didn't answer at all.
+    #[error("the object store failed: {0}")]
+    Backend(String),
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        use object_store::Error;
+
+        match error {
+            Error::NotFound { path, .. } => Self::NotFound(path),
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                Self::Refused(worded(&error.to_string()))
+            }
+            other => Self::Backend(worded(&other.to_string())),
+        }
+    }
+}
+
+/// A message with the XML of an answer in it, with the XML replaced by its code and message.
+pub(super) fn worded(text: &str) -> String {
+    let Some(at) = text.find("<?xml").or_else(|| text.find("<Error")) else {
+        return text.chars().take(1000).collect();
+    };
+    let (before, answer) = text.split_at(at);
+    format!("{before}{}", answered(answer))
+}
+
+/// Code and message of an S3 error document.
+pub(super) fn answered(document: &str) -> String {
+    let error = xml::records(document, "Error").ok().and_then(|mut found| found.pop()).unwrap_or_default();
+    let field = |name: &str| error.get(name).map_or("", String::as_str);
+    match (field("Code"), field("Message")) {
+        ("", "") => "(an answer that is no S3 error document)".to_owned(),
+        (code, message) => format!("{code}: {message}"),
+    }
+}
+
+/// Result of a call to the object store.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_reduced_to_code_and_message() {
+        let text = "Error performing PUT http://s3/b/k in 1s - Server returned non-2xx status code: 403 Forbidden: \
+                    <?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><Message>It doesn&apos;t match</Message>\
+                    <AWSAccessKeyId>AKIA</AWSAccessKeyId><StringToSign>secret</StringToSign></Error>";
+        let words = worded(text);
+        assert!(words.ends_with("403 Forbidden: SignatureDoesNotMatch: It doesn't match"), "{words}");
+        assert!(words.starts_with("Error performing PUT http://s3/b/k"), "{words}");
+        assert_eq!(worded("plain"), "plain");
+        assert!(worded("x <?xml broken").starts_with("x (an answer"), "{}", worded("x <?xml broken"));
+    }
+}
