@@ -138,7 +138,7 @@ async fn every_task_is_done_once() {
         worker.await.unwrap();
     }
     eprintln!("2000 tasks by 8 workers in {:?}", started.elapsed());
-    let done = done.lock().unwrap();
+    let done = std::mem::take(&mut *done.lock().unwrap());
     assert_eq!(done.len(), 2002, "a plan, the parts, the end");
     assert_eq!(done.iter().collect::<HashSet<_>>().len(), 2002, "none twice");
     assert_eq!(db.ledger_counts().await.unwrap(), Default::default());
@@ -175,7 +175,8 @@ async fn nobody_waits_in_a_circle() {
     let db = store(&cluster, "circle", 4).await;
     let projects = Arc::new(Mutex::new(Vec::new()));
     for _ in 0..3 {
-        projects.lock().unwrap().push(project(&db).await);
+        let another = project(&db).await;
+        projects.lock().unwrap().push(another);
     }
     let deadline = Instant::now() + Duration::from_secs(8);
     let mut all = Vec::new();
