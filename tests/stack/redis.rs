@@ -104,9 +104,9 @@ pub struct RedisSet {
 
 impl RedisSet {
     /// Password of the servers.
-    pub const PASSWORD: &str = "of-the-servers";
+    pub const PASSWORD: &str = "of the servers";
     /// Password of the sentinels.
-    pub const SENTINEL_PASSWORD: &str = "of-the-sentinels";
+    pub const SENTINEL_PASSWORD: &str = "of the sentinels";
 
     /// Starts the set and waits until the sentinels know everybody. A dead master is replaced within seconds.
     pub fn start() -> Self {
