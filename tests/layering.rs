@@ -68,7 +68,8 @@ fn imports_go_downwards_only() {
         let Some(module) = module_of(&source, &file) else { continue };
         let from = level(&module).unwrap_or_else(|| panic!("{} is in no layer", file.display()));
         let text = std::fs::read_to_string(&file).unwrap();
-        for import in imports(&text) {
+        // `stack` starts real services for unit tests; the program itself has no such module.
+        for import in imports(&text).into_iter().filter(|import| import != "stack") {
             let Some(to) = level(&import) else {
                 wrong.push(format!("{} imports crate::{import}, which is in no layer", file.display()));
                 continue;

@@ -96,7 +96,7 @@ impl Cache {
     /// Shortest and longest wait after which an idle worker should look into the ledger without a ring.
     pub fn poll(&self) -> (Duration, Duration) {
         match &self.parts.shared {
-            Some(shared) if shared.degraded().is_none() => POLL_SHARED,
+            Some(shared) if shared.hears() => POLL_SHARED,
             _ => POLL_ALONE,
         }
     }

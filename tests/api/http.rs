@@ -121,3 +121,34 @@ async fn a_metadata_store_without_tables_is_not_ready() {
     let create = post("/api/v1/projects", "", json!({"schema": {}, "result_type": "groups"}).to_string());
     empty.call(create).await.problem(500);
 }
+
+#[tokio::test]
+async fn without_redis_the_service_is_degraded_and_ready() {
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        redis: anonlink::config::RedisArgs,
+    }
+
+    let service = Service::start().await;
+    // Nobody listens there.
+    let flags: Flags = clap::Parser::parse_from(["test", "--redis-server", "127.0.0.1:1"]);
+    let (state, folder) = (service.state.clone(), tempfile::tempdir().unwrap());
+    let state = anonlink::api::ApiState::new(
+        state.db.clone(),
+        state.store.clone(),
+        anonlink::cache::Cache::connect(&flags.redis, None).unwrap(),
+        state.settings.clone(),
+        state.random.clone(),
+        state.clock.clone(),
+        folder.path().to_owned(),
+    );
+    let service = service.with_state(state);
+    let ready = service.call(get("/health/ready", "")).await.json(200);
+    assert_eq!(ready["status"], "degraded");
+    assert!(ready["detail"].as_str().unwrap().contains("Redis"), "{ready}");
+    service.call(get("/api/v1/status", "")).await.problem(500);
+    let project = service.project(json!({})).await;
+    service.upload(&project, 0, 2).await;
+    service.delete(&project.path(""), &project.result).await;
+}

@@ -4,9 +4,11 @@
 //! window is never lost. The window grows while the ringing goes on, because idle workers answer each with a query.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use fred::interfaces::{EventInterface, PubsubInterface};
+use fred::clients::Client;
+use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::Message;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
@@ -20,6 +22,11 @@ use crate::domain::{ProjectId, Queue};
 const WINDOW: Duration = Duration::from_millis(20);
 /// The same after long ringing.
 const LONGEST_WINDOW: Duration = Duration::from_millis(160);
+/// Time between two messages to ourselves, which show that the subscription works: the connection may be dead, or lead to a server
+/// that is no longer the master.
+const BEAT: Duration = Duration::from_secs(5);
+/// Silence after which the subscription counts as dead.
+const SILENCE: Duration = Duration::from_secs(12);
 /// Time until a failed subscription is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -56,41 +63,77 @@ impl Bell {
     }
 }
 
-/// Subscribes after every connection, and passes on what other processes tell. Never returns.
-pub(super) async fn listen(link: Link, channel: String, origin: String, signals: Arc<Signals>) {
-    let mut connections = link.client.reconnect_rx();
-    let mut messages = link.client.message_rx();
-    let mut subscribed = true;
-    loop {
-        let retry = async {
-            match subscribed {
-                true => std::future::pending().await,
-                false => tokio::time::sleep(AGAIN).await,
-            }
-        };
-        tokio::select! {
-            connection = connections.recv() => match connection {
-                Err(RecvError::Closed) => return,
-                _ => subscribed = subscribe(&link, &channel, &signals).await,
-            },
-            message = messages.recv() => match message {
-                Ok(message) => handle(&message, &channel, &origin, &signals),
-                Err(RecvError::Lagged(_)) => signals.wake.ring_all(),
-                Err(RecvError::Closed) => return,
-            },
-            () = retry => subscribed = subscribe(&link, &channel, &signals).await,
-        }
-    }
+/// Hears what other processes tell.
+pub(super) struct Ears {
+    /// A client for messages alone.
+    pub client: Client,
+    /// Whether a subscription is in place.
+    pub hearing: Arc<AtomicBool>,
+    pub channel: String,
+    pub origin: String,
+    pub signals: Arc<Signals>,
 }
 
-async fn subscribe(link: &Link, channel: &str, signals: &Signals) -> bool {
-    let done = tokio::time::timeout(LONG_PATIENCE, link.client.subscribe(channel)).await;
-    let subscribed = matches!(done, Ok(Ok(())));
-    if subscribed {
-        // Rings of the time without a subscription were missed.
-        signals.wake.ring_all();
+impl Ears {
+    /// Subscribes after every connection, and passes on what comes. Never returns.
+    pub async fn listen(self, link: Link) {
+        let mut connections = self.client.reconnect_rx();
+        let mut messages = self.client.message_rx();
+        let mut beats = tokio::time::interval(BEAT);
+        let mut again = tokio::time::interval(AGAIN);
+        for ticks in [&mut beats, &mut again] {
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        }
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                connection = connections.recv() => match connection {
+                    Err(RecvError::Closed) => return,
+                    _ => {
+                        self.subscribe().await;
+                        heard = Instant::now();
+                    }
+                },
+                message = messages.recv() => match message {
+                    Ok(message) => {
+                        heard = Instant::now();
+                        handle(&message, &self.channel, &self.origin, &self.signals);
+                    }
+                    Err(RecvError::Lagged(_)) => self.signals.wake.ring_all(),
+                    Err(RecvError::Closed) => return,
+                },
+                _ = again.tick() => {
+                    let connected = self.client.is_connected();
+                    match (connected, self.hearing.load(Ordering::Relaxed)) {
+                        (true, false) => self.subscribe().await,
+                        (false, _) => self.hearing.store(false, Ordering::Relaxed),
+                        (true, true) => {}
+                    }
+                },
+                _ = beats.tick() => {
+                    let beat = vec![self.channel.clone(), format!("beat {}", self.origin)];
+                    let sent = link.command::<i64>("PUBLISH", beat, LONG_PATIENCE).await.is_ok();
+                    if sent && self.client.is_connected() && heard.elapsed() > SILENCE {
+                        tracing::debug!("the subscription is silent, it is made anew");
+                        heard = Instant::now();
+                        self.hearing.store(false, Ordering::Relaxed);
+                        let client = self.client.clone();
+                        tokio::spawn(async move { client.force_reconnection().await });
+                    }
+                },
+            }
+        }
     }
-    subscribed
+
+    async fn subscribe(&self) {
+        let done = tokio::time::timeout(LONG_PATIENCE, self.client.subscribe(&*self.channel)).await;
+        let subscribed = matches!(done, Ok(Ok(())));
+        self.hearing.store(subscribed, Ordering::Relaxed);
+        if subscribed {
+            // Rings of the time without a subscription were missed.
+            self.signals.wake.ring_all();
+        }
+    }
 }
 
 fn handle(message: &Message, channel: &str, own: &str, signals: &Signals) {

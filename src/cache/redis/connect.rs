@@ -21,6 +21,9 @@ const WAITING: usize = 4096;
 /// Messages of other processes that may wait to be handled; older ones are dropped, which counts as a ring for all.
 const MESSAGES: usize = 1024;
 
+// RESP2 throughout, with one client for commands and one for messages: in RESP3 the library sends the password as part of an
+// inline command, which a space would tear apart.
+
 /// A client of the master, which connects again by itself for ever.
 pub(super) fn master(settings: &RedisSettings) -> Result<Client, CacheError> {
     let server = match &settings.servers {
@@ -34,14 +37,14 @@ pub(super) fn master(settings: &RedisSettings) -> Result<Client, CacheError> {
     };
     let again = ReconnectPolicy::new_exponential(0, WAITS.0, WAITS.1, 2);
     let credentials = (settings.username.clone(), settings.password.as_ref().map(exposed));
-    build(settings, server, credentials, RespVersion::RESP3, Some(again))
+    build(settings, server, credentials, Some(again))
 }
 
 /// A client of a replica, for one connection.
 pub(super) fn replica(settings: &RedisSettings, address: &Address) -> Result<Client, CacheError> {
     let credentials = (settings.username.clone(), settings.password.as_ref().map(exposed));
     let server = ServerConfig::Centralized { server: server(address) };
-    build(settings, server, credentials, RespVersion::RESP2, None)
+    build(settings, server, credentials, None)
 }
 
 /// A client of a sentinel, for one connection.
@@ -51,7 +54,7 @@ pub(super) fn sentinel(
     password: Option<&Secret>,
 ) -> Result<Client, CacheError> {
     let server = ServerConfig::Centralized { server: server(address) };
-    build(settings, server, (None, password.map(exposed)), RespVersion::RESP2, None)
+    build(settings, server, (None, password.map(exposed)), None)
 }
 
 fn server(address: &Address) -> Server {
@@ -66,7 +69,6 @@ fn build(
     settings: &RedisSettings,
     server: ServerConfig,
     (username, password): (Option<String>, Option<String>),
-    version: RespVersion,
     again: Option<ReconnectPolicy>,
 ) -> Result<Client, CacheError> {
     let tls = match settings.tls {
@@ -80,7 +82,7 @@ fn build(
         server,
         username,
         password,
-        version,
+        version: RespVersion::RESP2,
         tls,
         ..Config::default()
     });

@@ -18,10 +18,13 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Time after which a replica is chosen anew: it may have lost its master.
 const KEEP: Duration = Duration::from_secs(15);
 
+/// A connection to a replica, where that listens, and the task behind the connection.
+type Found = (Link, Address, Arc<Task>);
+
 /// A connection to some replica, if there is one.
 #[derive(Clone, Default)]
 pub(super) struct Replica {
-    current: Arc<Mutex<Option<(Link, Address, Arc<Task>)>>>,
+    current: Arc<Mutex<Option<Found>>>,
 }
 
 impl Replica {
@@ -62,13 +65,13 @@ impl Replica {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Link, Address, Arc<Task>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Found>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Connects to the first replica that answers, of those that the first sentinel that answers thinks well of.
-async fn find(settings: &RedisSettings) -> Result<(Link, Address, Arc<Task>), CacheError> {
+async fn find(settings: &RedisSettings) -> Result<Found, CacheError> {
     let RedisServers::Sentinel { sentinels, name, password } = &settings.servers else {
         return Err(CacheError::Away("there is no Sentinel".into()));
     };

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fred::interfaces::ClientLike;
 use tokio::sync::mpsc;
 
-use super::bell::{self, Bell};
+use super::bell::{Bell, Ears};
 use super::connect;
 use super::link::{LONG_PATIENCE, Link, PATIENCE, Script};
 use super::replica::Replica;
@@ -49,6 +50,7 @@ enum Post {
 /// The shared part of the cache. Background tasks end when it is dropped.
 pub(crate) struct Shared {
     link: Link,
+    hearing: Arc<AtomicBool>,
     replica: Replica,
     bell: Bell,
     outbox: mpsc::Sender<Post>,
@@ -74,7 +76,16 @@ impl Shared {
         let mut tasks = Vec::new();
         let mut start = |task: tokio::task::JoinHandle<()>| tasks.push(Task(task.abort_handle()));
         start(tokio::spawn(link.clone().watch()));
-        start(tokio::spawn(bell::listen(link.clone(), channel.clone(), origin.clone(), signals)));
+        let (ears, hearing) = (connect::master(settings)?, Arc::<AtomicBool>::default());
+        let clients = [link.client.clone(), ears.clone()];
+        let listening = Ears {
+            client: ears,
+            hearing: hearing.clone(),
+            channel: channel.clone(),
+            origin: origin.clone(),
+            signals,
+        };
+        start(tokio::spawn(listening.listen(link.clone())));
         start(tokio::spawn(send(link.clone(), posts, prefix.clone(), origin.clone())));
         for queue in Queue::ALL {
             start(tokio::spawn(bell.clone().send(queue, link.clone(), channel.clone(), origin.clone())));
@@ -82,19 +93,23 @@ impl Shared {
         if matches!(settings.servers, RedisServers::Sentinel { .. }) {
             start(tokio::spawn(replica.clone().keep(settings.clone())));
         }
-        let client = link.client.clone();
         // After the listeners, which must see the first connection.
         start(tokio::spawn(async move {
             tokio::task::yield_now().await;
-            let _end_with_this = Task(client.connect().abort_handle());
+            let _end_with_this = clients.map(|client| Task(client.connect().abort_handle()));
             std::future::pending::<()>().await;
         }));
-        Ok(Self { link, replica, bell, outbox, prefix, origin, _tasks: tasks })
+        Ok(Self { link, hearing, replica, bell, outbox, prefix, origin, _tasks: tasks })
     }
 
     /// Why Redis is out of reach; `None` if it answers.
     pub fn degraded(&self) -> Option<String> {
         self.link.degraded()
+    }
+
+    /// Whether rings of other processes are heard.
+    pub fn hears(&self) -> bool {
+        self.hearing.load(Ordering::Relaxed) && self.degraded().is_none()
     }
 
     /// Wakes the workers of other processes that serve this queue.
