@@ -6,7 +6,7 @@
 //! Imports go downwards only (a test checks it):
 //!
 //! ```text
-//! main → cli → { api, jobs } → { db, store, cache } → config → { domain, matching, codec }
+//! main → cli → { api, jobs } → { db, store, cache } → { config, telemetry } → { domain, matching, codec }
 //! ```
 
 #![deny(unsafe_code)]
@@ -20,6 +20,7 @@ pub mod db;
 pub mod domain;
 pub mod jobs;
 pub mod store;
+pub mod telemetry;
 
 #[path = "match/mod.rs"]
 pub mod matching;

@@ -8,7 +8,7 @@ const LEVELS: &[&[&str]] = &[
     &["cli"],
     &["api", "jobs"],
     &["db", "store", "cache"],
-    &["config"],
+    &["config", "telemetry"],
     &["codec", "domain"],
     &["matching"],
 ];

@@ -10,16 +10,32 @@ use serde_json::{Value, json};
 
 use super::problem::PROBLEM_JSON;
 use super::state::ApiState;
+use crate::cache::Cache;
+use crate::db::Db;
 
 /// `GET /health/live`: the process answers.
 pub async fn live() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// `GET /health/ready`: the metadata store is within reach and its tables fit this binary; 503 otherwise.
+/// `GET /health/ready`: the metadata store is within reach and its tables fit this binary; 503 otherwise. Without the shared
+/// cache the service is `degraded`: slower, and ready all the same.
 pub async fn ready(State(state): State<Arc<ApiState>>) -> Response {
-    let detail = match state.db.schema_status().await {
-        Ok(schema) if schema.fits() => return Json(json!({"status": "ok"})).into_response(),
+    readiness(&*state.db, &state.cache).await
+}
+
+/// The answer to a readiness probe, of an API process or a worker.
+pub async fn readiness(db: &dyn Db, cache: &Cache) -> Response {
+    let detail = match db.schema_status().await {
+        Ok(schema) if schema.fits() => {
+            let document = match cache.degraded() {
+                None => json!({"status": "ok"}),
+                Some(detail) => {
+                    json!({"status": "degraded", "detail": format!("Redis is out of reach: {detail}")})
+                }
+            };
+            return Json(document).into_response();
+        }
         Ok(schema) => schema.advice(),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "not ready");

@@ -1,6 +1,6 @@
 //! The REST API.
 //!
-//! - `routes`: one table of all routes; `server`: connections; `state`: what every handler shares.
+//! - `routes`: one table of all routes; `server`: connections; `probes`: a listener for probes and metrics; `state`: what every handler shares.
 //! - `projects`, `uploads`, `runs`, `status`, `version`, `health`, `openapi`: the handlers, a file each.
 //! - `auth`, `body`, `json`, `problem`: what handlers are made of: rights, request bodies, errors.
 //! - `layers`: what happens to every request on its way in and out.
@@ -11,6 +11,7 @@ mod health;
 mod json;
 mod layers;
 mod openapi;
+mod probes;
 mod problem;
 mod projects;
 mod routes;
@@ -22,6 +23,7 @@ mod uploads;
 mod version;
 
 pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;
+pub use probes::{Probes, serve_probes};
 pub use routes::{ROUTES, Route, router};
 pub use server::{PeerAddress, serve};
 pub use state::ApiState;

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::status::StatusCache;
-use crate::cache::{RateLimiter, WakeUps};
+use crate::cache::Cache;
 use crate::config::ApiArgs;
 use crate::db::{Db, Lease};
 use crate::domain::{Clock, Random, Token, random_bytes};
@@ -19,8 +18,8 @@ pub struct ApiState {
     pub db: Arc<dyn Db>,
     /// The object store.
     pub store: Store,
-    /// Rung after a commit that enqueues tasks.
-    pub wake: WakeUps,
+    /// Wake-ups, progress, request rates and what else may be lost.
+    pub cache: Cache,
     /// The API's settings.
     pub settings: ApiArgs,
     /// Where identifiers and tokens come from.
@@ -29,8 +28,6 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// Directory for temporary files.
     pub scratch: PathBuf,
-    pub(super) limiter: RateLimiter,
-    pub(super) status: StatusCache,
     pub(super) cleanups: Cleanups,
 }
 
@@ -39,15 +36,13 @@ impl ApiState {
     pub fn new(
         db: Arc<dyn Db>,
         store: Store,
-        wake: WakeUps,
+        cache: Cache,
         settings: ApiArgs,
         random: Arc<dyn Random>,
         clock: Arc<dyn Clock>,
         scratch: PathBuf,
     ) -> Arc<Self> {
-        let limiter = RateLimiter::new(settings.rate());
-        let (status, cleanups) = (StatusCache::default(), Cleanups::default());
-        Arc::new(Self { db, store, wake, settings, random, clock, scratch, limiter, status, cleanups })
+        Arc::new(Self { db, store, cache, settings, random, clock, scratch, cleanups: Cleanups::default() })
     }
 
     /// A fresh token.

@@ -9,7 +9,7 @@ use crate::config::RateLimit;
 
 /// Buckets of all clients seen lately.
 #[derive(Debug)]
-pub struct RateLimiter {
+pub(super) struct RateLimiter {
     limit: Option<RateLimit>,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
 }

@@ -7,84 +7,24 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::backends::{BackendArgs, Backends, Metadata};
 use super::selftest::Embedded;
 use crate::api::{self, ApiState};
-use crate::cache::WakeUps;
-use crate::config::system::{OsRandom, SystemClock};
-use crate::config::{ApiArgs, DataArgs, JobArgs};
+use crate::config::{ApiArgs, DataArgs, JobArgs, PoolUser};
 use crate::db::schema::Schema;
 use crate::db::sqlite::SqliteDb;
 use crate::domain::{Clock, Queue, Random, random_bytes};
-use crate::jobs::{Housekeeper, JobContext, JobSettings, Runner, turned_true};
-use crate::store::Store;
+use crate::jobs::{Housekeeper, JobContext, Runner, turned_true};
 
 /// Name under which `serve` holds tasks. There is one per data directory, so that its next start knows which leases are dead.
 const SERVER: &str = "serve";
 
-/// An open data directory.
-pub(super) struct DataDir {
-    pub(super) db: SqliteDb,
-    pub(super) store: Store,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) random: Arc<dyn Random>,
-    permutation_key: [u8; 32],
-}
-
-impl DataDir {
-    /// Opens a data directory, which is made if it is missing. The schema is left as it is.
-    pub(super) fn open(args: &DataArgs) -> Result<Self> {
-        let failed = || {
-            format!("the data directory {} can't be used (--data-dir names another)", args.data_dir.display())
-        };
-        std::fs::create_dir_all(&args.data_dir).with_context(failed)?;
-        std::fs::create_dir_all(args.scratch()).with_context(failed)?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let random: Arc<dyn Random> = Arc::new(OsRandom);
-        Ok(Self {
-            db: SqliteDb::open(&args.database(), clock.clone()).with_context(failed)?,
-            store: Store::directory(&args.objects()).with_context(failed)?,
-            permutation_key: secret(&args.data_dir.join("permutation.key"), &*random).with_context(failed)?,
-            clock,
-            random,
-        })
-    }
-
-    /// Fails unless the schema fits this binary.
-    pub(super) async fn check_schema(&self) -> Result<()> {
-        let status = self.db.schema_status().await?;
-        ensure!(status.fits(), "{}", status.advice());
-        Ok(())
-    }
-
-    /// What tasks need, for a process of this name.
-    pub(super) fn job_context(&self, worker: &str, wake: WakeUps, args: &JobArgs) -> Result<Arc<JobContext>> {
-        let settings = JobSettings {
-            worker: worker.to_owned(),
-            concurrency: args.concurrency(),
-            chunk_size_aim: args.chunk_size_aim,
-            tile_cache: usize::try_from(args.tile_cache).unwrap_or(usize::MAX),
-            solver_limit: args.solver_max_candidate_pairs,
-            similarity_limit: args.similarity_scores_max_candidate_pairs,
-            lease: std::time::Duration::from_secs(args.lease_seconds),
-            kernel: args.kernel.resolve()?,
-            permutation_key: self.permutation_key,
-        };
-        Ok(JobContext::new(
-            Arc::new(self.db.clone()),
-            self.store.clone(),
-            wake,
-            settings,
-            self.random.clone(),
-        ))
-    }
-}
-
 /// Reads a secret of 32 bytes from a file that only its owner may read, and makes it first if it is missing.
-fn secret(path: &Path, random: &dyn Random) -> std::io::Result<[u8; 32]> {
+pub(super) fn secret(path: &Path, random: &dyn Random) -> std::io::Result<[u8; 32]> {
     let fresh: [u8; 32] = random_bytes(random);
     // Written aside and linked into place: of two processes that start together one wins, and nobody reads half a secret.
     let aside = path.with_extension(hex::encode(random_bytes::<8>(random)));
@@ -120,31 +60,30 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Opens the data directory for this process alone, brings its schema up to date, takes back what a killed predecessor
-    /// held, and binds the address.
-    pub(super) async fn open(data: &DataArgs, api: &ApiArgs, jobs: &JobArgs) -> Result<Self> {
-        let dir = DataDir::open(data)?;
+    /// Takes the data directory for this process alone, brings its schema up to date, takes back what a killed predecessor held,
+    /// and binds the address.
+    pub(super) async fn open(
+        backends: &Backends,
+        db: &SqliteDb,
+        data: &DataArgs,
+        api: &ApiArgs,
+        jobs: &JobArgs,
+    ) -> Result<Self> {
         let lock = lock(data)?;
-        dir.db.migrate().await?;
-        dir.check_schema().await?;
+        db.migrate().await?;
+        backends.check_schema().await?;
         let scratch = data.scratch();
-        std::fs::remove_dir_all(&scratch).and_then(|()| std::fs::create_dir_all(&scratch))?;
-        let recovered = dir.db.recover(SERVER).await?;
+        if scratch.exists() {
+            std::fs::remove_dir_all(&scratch)?;
+        }
+        std::fs::create_dir_all(&scratch)?;
+        let recovered = db.recover(SERVER).await?;
         if recovered > 0 {
             tracing::info!(tasks = recovered, "taken up again what the last server left");
         }
-        let wake = WakeUps::default();
-        let context = dir.job_context(SERVER, wake.clone(), jobs)?;
-        let (db, clock) = (Arc::new(dir.db.clone()), dir.clock.clone());
-        let state = ApiState::new(
-            db,
-            dir.store.clone(),
-            wake,
-            api.clone(),
-            dir.random.clone(),
-            clock.clone(),
-            scratch,
-        );
+        let context = backends.job_context(SERVER, jobs, backends.seal_key().await?)?;
+        let state = backends.api_state(api, scratch);
+        let clock = backends.clock.clone();
         let listener = TcpListener::bind(api.listen).await;
         let listener =
             listener.with_context(|| format!("can't listen on {} (--listen names another)", api.listen))?;
@@ -195,6 +134,8 @@ pub(super) async fn start_for_test() -> Result<Embedded> {
     #[derive(Parser)]
     struct Defaults {
         #[command(flatten)]
+        backends: BackendArgs,
+        #[command(flatten)]
         api: ApiArgs,
         #[command(flatten)]
         jobs: JobArgs,
@@ -202,11 +143,16 @@ pub(super) async fn start_for_test() -> Result<Embedded> {
 
     let folder = tempfile::tempdir()?;
     let data = DataArgs { data_dir: folder.path().join("data") };
-    let Defaults { mut api, jobs } = Defaults::try_parse_from(["selftest"])?;
+    let Defaults { mut backends, mut api, jobs } = Defaults::try_parse_from(["selftest"])?;
+    backends.embed(data.clone());
     api.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     // Nobody else can reach it, and the test is a hasty client.
     api.rate_limit = 0.0;
-    let service = Service::open(&data, &api, &jobs).await?;
+    let backends = backends.open(PoolUser::Serve, api.rate())?;
+    let Metadata::Embedded(db) = &backends.metadata else {
+        bail!("the service for the test must be embedded")
+    };
+    let service = Service::open(&backends, db, &data, &api, &jobs).await?;
     let url = format!("http://{}", service.address());
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(service.run(stopped));
@@ -222,6 +168,7 @@ pub(super) async fn start_for_test() -> Result<Embedded> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::system::OsRandom;
 
     #[test]
     fn a_secret_is_made_once_and_is_private() {

@@ -1,9 +1,12 @@
 //! The command line: one file (or folder) per role, and what they share.
 
+mod backends;
 mod boot;
+mod cluster;
 mod embedded;
 mod link;
 mod migrate;
+mod probes;
 mod selftest;
 mod serve;
 mod work;
@@ -31,9 +34,9 @@ enum Role {
     Serve(serve::ServeArgs),
     /// Link encoding files on this machine, without a service
     Link(link::LinkArgs),
-    /// Work on the tasks of a service that shares this data directory
+    /// Work on the tasks of a cluster, or of a service that shares this data directory
     Work(work::WorkArgs),
-    /// Bring the metadata store's schema up to date, or check that it is
+    /// Bring schema and buckets up to date, or check that they are
     Migrate(migrate::MigrateArgs),
     /// Test a running service over HTTP, or one that is started for the test
     Selftest(selftest::SelftestArgs),

@@ -1,44 +1,72 @@
 //! `anonlink serve`: the REST API and, on the embedded default, everything behind it.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 
+use super::backends::{BackendArgs, Metadata};
 use super::boot::shutdown_signal;
 use super::embedded::Service;
-use crate::config::{ApiArgs, DataArgs, JobArgs};
+use super::probes::Probing;
+use crate::config::{ApiArgs, JobArgs, PoolUser, ProbeArgs};
 
 /// Flags of `serve`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Without DATABASE_SERVER, serve is the whole service: metadata, objects and workers are in this process and the data directory. \
+With it, serve is the API of a cluster, and `anonlink work` does the work.
+
+Examples:
   anonlink serve                                   on port 8851, state below ./anonlink-data
-  anonlink serve --listen 0.0.0.0:8851 --data-dir /var/lib/anonlink")]
+  anonlink serve --listen 0.0.0.0:8851 --data-dir /var/lib/anonlink
+  anonlink serve --database-server db --minio-server minio:9000 --redis-server redis"
+)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
-    data: DataArgs,
+    backends: BackendArgs,
     #[command(flatten)]
     api: ApiArgs,
     #[command(flatten)]
     jobs: JobArgs,
+    #[command(flatten)]
+    probes: ProbeArgs,
 }
 
 /// Serves until SIGTERM or Ctrl-C.
 pub(super) async fn run(args: ServeArgs) -> Result<ExitCode> {
     let shutdown = shutdown_signal()?;
-    let service = Service::open(&args.data, &args.api, &args.jobs).await?;
-    let address = service.address();
-    let directory = std::path::absolute(&args.data.data_dir).unwrap_or(args.data.data_dir);
+    let backends = args.backends.open(PoolUser::Serve, args.api.rate())?;
+    let probing = Probing::bind(&args.probes, &backends, &shutdown).await?;
+    match &backends.metadata {
+        Metadata::Embedded(db) => {
+            let service = Service::open(&backends, db, &args.backends.data, &args.api, &args.jobs).await?;
+            let directory = std::path::absolute(&args.backends.data.data_dir);
+            let directory = directory.unwrap_or_else(|_| args.backends.data.data_dir.clone());
+            greet(service.address(), &format!("Its data are in {}", directory.display()));
+            service.run(shutdown).await?;
+        }
+        Metadata::Cluster => {
+            let api = super::cluster::Api::bind(&backends, &args.api).await?;
+            let servers = &args.backends.database.database_server;
+            greet(api.address(), &format!("Its metadata are in PostgreSQL on {servers}"));
+            api.run(shutdown).await;
+        }
+    }
+    probing.end().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says where it listens and what to do next.
+fn greet(address: SocketAddr, data: &str) {
     println!(
-        "Anonlink {version} listens on http://{address}\nIts data are in {directory}\n\nNext:\n  \
+        "Anonlink {version} listens on http://{address}\n{data}\n\nNext:\n  \
          curl http://{address}/api/v1/status\n  \
          anonlink selftest --server http://{address}\n\n\
          The API is described at http://{address}/api/v1/openapi.json; Ctrl-C stops the service.",
         version = env!("CARGO_PKG_VERSION"),
-        directory = directory.display(),
     );
     tracing::info!(%address, "listening");
-    service.run(shutdown).await?;
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
 }

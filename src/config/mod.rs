@@ -4,17 +4,23 @@
 
 mod api;
 mod data;
+mod database;
 mod jobs;
 mod logs;
 mod numbers;
 pub mod objects;
+mod probes;
+mod redis;
 pub mod secret;
 pub mod system;
 pub mod tls;
 
 pub use api::{ApiArgs, RateLimit};
 pub use data::DataArgs;
+pub use database::{DatabaseArgs, DatabaseConfigError, DatabaseSettings, DatabaseTls, PoolUser};
 pub use jobs::{JobArgs, default_concurrency};
 pub use logs::{LogArgs, LogFormat};
 pub use objects::ObjectStoreArgs;
+pub use probes::ProbeArgs;
+pub use redis::{Address, RedisArgs, RedisConfigError, RedisServers, RedisSettings};
 pub use secret::Secret;

@@ -8,13 +8,14 @@
 //! - [`ledger`]: what workers need.
 //! - [`objects`]: which objects exist, so that none is orphaned.
 //! - [`schema`]: the version of the tables.
-//! - [`sqlite`]: the embedded backend.
+//! - [`sqlite`]: the embedded backend; [`postgres`]: a cluster's.
 
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
 pub mod ledger;
 pub mod objects;
+pub mod postgres;
 pub mod projects;
 pub mod runs;
 pub mod schema;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -14,9 +15,10 @@ use crate::domain::ComparisonId;
 use crate::domain::task::Part;
 use crate::matching::blocked::{Blocked, compare_blocks};
 use crate::matching::key::PartyPair;
-use crate::matching::search::compare_tiles;
+use crate::matching::search::{Stats, compare_tiles};
 use crate::matching::sort::sort_keys;
 use crate::store::name;
+use crate::telemetry::metrics;
 
 /// Rows on each side that are compared between two looks at the number of candidates: their pairs, all of them candidates,
 /// fill 512 MiB.
@@ -40,8 +42,8 @@ pub(super) async fn compare(
     let object = name::candidates(task.project, work.number, &task.lease.hex());
     context.db.register_object(&object, task.project, task.lease, context.settings.lease).await?;
     let candidates = match facts.spec.layout.fits_u64() {
-        true => search::<u64>(context, &facts, &work, &object, cancelled).await?,
-        false => search::<u128>(context, &facts, &work, &object, cancelled).await?,
+        true => search::<u64>(context, task, &facts, &work, &object, cancelled).await?,
+        false => search::<u128>(context, task, &facts, &work, &object, cancelled).await?,
     };
     let (limit, limit_name) = context.settings.limit(facts.result_type);
     Ok(Outcome::Compared { object, candidates, limit, limit_name })
@@ -49,6 +51,7 @@ pub(super) async fn compare(
 
 async fn search<K: FileKey>(
     context: &Arc<JobContext>,
+    task: &ClaimedTask,
     facts: &Arc<Facts>,
     work: &Comparing,
     object: &str,
@@ -65,6 +68,7 @@ async fn search<K: FileKey>(
         Part::Rows { party0, party1, rows0, rows1 } => {
             let pair = PartyPair::new(party0, party1);
             let mut keys = Vec::new();
+            let mut progress = Progress::new(context, task, work.comparison);
             for start0 in (rows0.0..rows0.1).step_by(TILE_ROWS as usize) {
                 let a_rows = (start0, start0.saturating_add(TILE_ROWS).min(rows0.1));
                 for start1 in (rows1.0..rows1.1).step_by(TILE_ROWS as usize) {
@@ -77,11 +81,12 @@ async fn search<K: FileKey>(
                     let (facts, cancelled) = (facts.clone(), cancelled.clone());
                     keys = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);
-                        compare_tiles(&a.0, &b.0, pair, &facts.spec, &mut keys, &stop)?;
+                        count(compare_tiles(&a.0, &b.0, pair, &facts.spec, &mut keys, &stop)?);
                         Ok(keys)
                     })
                     .await?;
                     enough(keys.len())?;
+                    progress.add(u64::from(a_rows.1 - a_rows.0) * u64::from(b_rows.1 - b_rows.0));
                 }
             }
             keys
@@ -104,7 +109,17 @@ async fn search<K: FileKey>(
                 let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
                 let pair = PartyPair::new(party0, party1);
                 let mut keys = Vec::new();
-                compare_blocks(kernel, a, b, slices, pair, &facts.spec, &facts.order, &mut keys, &stop)?;
+                count(compare_blocks(
+                    kernel,
+                    a,
+                    b,
+                    slices,
+                    pair,
+                    &facts.spec,
+                    &facts.order,
+                    &mut keys,
+                    &stop,
+                )?);
                 Ok(keys)
             })
             .await?;
@@ -120,6 +135,39 @@ async fn search<K: FileKey>(
         write_keys(&store, &handle, &object, &layout_bytes(&layout), keys.into_iter().map(Ok), &stop)
     })
     .await
+}
+
+/// Adds to what this process has compared; work that is done again counts again.
+fn count(stats: Stats) {
+    metrics().comparisons.inc_by(stats.comparisons);
+    metrics().candidates.inc_by(stats.candidates);
+}
+
+/// Reports how far a task has come, now and then.
+struct Progress<'a> {
+    context: &'a JobContext,
+    task: &'a ClaimedTask,
+    comparison: ComparisonId,
+    done: u64,
+    reported: Instant,
+}
+
+/// Time between two reports.
+const REPORT: Duration = Duration::from_millis(250);
+
+impl<'a> Progress<'a> {
+    fn new(context: &'a JobContext, task: &'a ClaimedTask, comparison: ComparisonId) -> Self {
+        Self { context, task, comparison, done: 0, reported: Instant::now() }
+    }
+
+    /// Counts comparisons.
+    fn add(&mut self, comparisons: u64) {
+        self.done += comparisons;
+        if self.reported.elapsed() >= REPORT {
+            self.reported = Instant::now();
+            self.context.cache.report_progress(self.task.project, self.comparison, self.task.id, self.done);
+        }
+    }
 }
 
 fn party(facts: &Facts, index: u16) -> Result<&PartyFacts, JobError> {

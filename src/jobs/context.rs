@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cache::Cache;
 use super::data::{BlockPlan, PartyBlocks, PartyEncodings, PreparedTile, TileKey};
 use super::facts::Facts;
-use crate::cache::WakeUps;
+use crate::cache::Cache as SharedCache;
 use crate::db::Db;
 use crate::domain::{ComparisonId, Random, ResultType};
 use crate::matching::kernel::Kernel;
@@ -53,8 +53,8 @@ pub struct JobContext {
     pub db: Arc<dyn Db>,
     /// Objects.
     pub store: Store,
-    /// Bell for idle workers.
-    pub wake: WakeUps,
+    /// Wake-ups, progress, and what else may be lost.
+    pub cache: SharedCache,
     /// Settings.
     pub settings: JobSettings,
     /// Randomness, for leases.
@@ -74,7 +74,7 @@ impl JobContext {
     pub fn new(
         db: Arc<dyn Db>,
         store: Store,
-        wake: WakeUps,
+        cache: SharedCache,
         settings: JobSettings,
         random: Arc<dyn Random>,
     ) -> Arc<Self> {
@@ -88,7 +88,7 @@ impl JobContext {
             facts: Cache::new(FACTS),
             db,
             store,
-            wake,
+            cache,
             settings,
             random,
         })

@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::db::ledger::Held;
 use crate::db::{Db, Lease};
 use crate::domain::TaskId;
 
 /// Time between renewals: short, because it is also how soon a cancelled task stops.
 const BEAT: Duration = Duration::from_secs(1);
+/// Least time between renewals, however many hints come that tasks were cancelled.
+const LEAST_BEAT: Duration = Duration::from_millis(100);
 
 type Tasks = Arc<Mutex<HashMap<TaskId, (Lease, Arc<AtomicBool>)>>>;
 
@@ -40,18 +44,27 @@ fn lock(tasks: &Tasks) -> std::sync::MutexGuard<'_, HashMap<TaskId, (Lease, Arc<
 }
 
 impl Heartbeat {
-    /// Starts the thread, which renews leases for `ttl`. It ends once this and all kept tasks have been dropped.
+    /// Starts the thread, which renews leases for `ttl`, and sooner whenever `cancels` changes. It ends once this and all kept tasks have been dropped.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(super) fn start(db: Arc<dyn Db>, ttl: Duration) -> std::io::Result<Self> {
+    pub(super) fn start(
+        db: Arc<dyn Db>,
+        ttl: Duration,
+        mut cancels: watch::Receiver<u64>,
+    ) -> std::io::Result<Self> {
         let tasks: Tasks = Arc::default();
         let weak = Arc::downgrade(&tasks);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("heartbeat".into()).spawn(move || {
             runtime.block_on(async {
                 loop {
-                    tokio::time::sleep(BEAT).await;
+                    tokio::time::sleep(LEAST_BEAT).await;
+                    let rest = BEAT.saturating_sub(LEAST_BEAT);
+                    // A bell that is gone tells nothing: the beat alone counts then.
+                    if let Ok(Err(_)) = tokio::time::timeout(rest, cancels.changed()).await {
+                        tokio::time::sleep(rest).await;
+                    }
                     let Some(tasks) = weak.upgrade() else { return };
                     let held: Vec<_> =
                         lock(&tasks).iter().map(|(task, held)| (*task, held.clone())).collect();

@@ -12,7 +12,9 @@ use tokio::sync::watch;
 
 use super::shutdown::turned_true;
 use super::{JobContext, JobError};
-use crate::domain::{Clock, Timestamp};
+use crate::domain::{Clock, Queue, Timestamp};
+use crate::store::name;
+use crate::telemetry::metrics;
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
@@ -59,8 +61,11 @@ impl Housekeeper {
     async fn round(&self, list: bool) -> Result<(), JobError> {
         let rescued = self.context.db.rescue().await?;
         if rescued > 0 {
+            metrics().leases_expired.inc_by(rescued);
             tracing::warn!(tasks = rescued, "leases had run out; the tasks are queued again");
-            self.context.wake.ring();
+            for queue in Queue::ALL {
+                self.context.cache.ring(queue);
+            }
         }
         let mut counts = SweepCounts { dead: self.sweep_dead().await?, debris: 0 };
         if list {
@@ -102,8 +107,11 @@ impl Housekeeper {
         let mut swept = 0;
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|error| JobError::from(error.1))?;
-            let old: Vec<String> =
-                batch.into_iter().filter(|(_, at)| is_old(at)).map(|(name, _)| name).collect();
+            let old: Vec<String> = batch
+                .into_iter()
+                .filter(|(name, at)| is_old(at) && !name::is_service(name))
+                .map(|(name, _)| name)
+                .collect();
             let known = self.context.db.known_objects(&old).await?;
             for name in old.iter().filter(|name| !known.contains(name)) {
                 self.context.store.delete(name).await?;

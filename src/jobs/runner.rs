@@ -15,10 +15,9 @@ use super::shutdown::turned_true;
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
 use crate::db::{DbResult, Lease};
-use crate::domain::{Queue, random_bytes};
+use crate::domain::{Queue, TaskKind, random_bytes};
+use crate::telemetry::metrics;
 
-/// Longest wait between two looks into the ledger: work that another process enqueued rings no bell here.
-const POLL: Duration = Duration::from_secs(1);
 /// Wait after an error of the metadata store.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Longest wait before a failed task is tried again.
@@ -38,7 +37,8 @@ impl Runner {
     /// # Errors
     /// The system gives no thread for the heartbeats.
     pub fn new(context: Arc<JobContext>, queues: Vec<Queue>) -> std::io::Result<Self> {
-        let heartbeat = Heartbeat::start(context.db.clone(), context.settings.lease)?;
+        let heartbeat =
+            Heartbeat::start(context.db.clone(), context.settings.lease, context.cache.cancels())?;
         Ok(Self { context, queues, heartbeat, draining: Arc::default() })
     }
 
@@ -55,21 +55,23 @@ impl Runner {
                 slot = slots.clone().acquire_owned() => slot,
             };
             let Ok(slot) = slot else { break };
-            let listener = self.context.wake.listen();
+            let listener = self.context.cache.listen(&self.queues);
             match self.claim().await {
                 Ok(Some(task)) => {
                     let (context, heartbeat, draining) =
                         (self.context.clone(), self.heartbeat.clone(), self.draining.clone());
                     running.spawn(async move {
-                        run_task(&context, &heartbeat, &draining, task).await;
+                        let kind = task.work.kind();
+                        let done = run_task(&context, &heartbeat, &draining, task).await;
                         drop(slot);
-                        // What the task has enqueued is for everyone.
-                        context.wake.ring();
+                        for queue in woken(kind, done) {
+                            context.cache.ring(*queue);
+                        }
                     });
                 }
                 Ok(None) => tokio::select! {
                     () = turned_true(shutdown.clone()) => break,
-                    () = listener.wait(POLL) => {}
+                    _ = listener.wait(self.poll()) => {}
                 },
                 Err(error) => {
                     tracing::warn!(%error, "no task could be claimed");
@@ -81,6 +83,13 @@ impl Runner {
             }
         }
         self.drain(running, grace).await;
+    }
+
+    /// How long to wait for a ring: somewhere in the cache's range, so that idle workers don't look all at once.
+    fn poll(&self) -> Duration {
+        let (least, most) = self.context.cache.poll();
+        let [byte] = random_bytes::<1>(&*self.context.random);
+        least + (most - least).mul_f64(f64::from(byte) / 255.0)
     }
 
     async fn claim(&self) -> DbResult<Option<ClaimedTask>> {
@@ -102,12 +111,28 @@ impl Runner {
     }
 }
 
+/// The queues that may hold new work after a task: what its completion has enqueued, or the task itself. A slot that became
+/// free in this process needs no ring.
+fn woken(kind: TaskKind, done: bool) -> &'static [Queue] {
+    match (kind, done) {
+        // A run may join a comparison that is complete.
+        (TaskKind::Plan, true) => &[Queue::Compute, Queue::HighMemory],
+        (TaskKind::Compare, true) => &[Queue::HighMemory],
+        (TaskKind::Finish, true) => &[],
+        // The last party's data start the runs that waited for them.
+        (TaskKind::Ingest, _) | (TaskKind::Plan, false) => &[Queue::Default],
+        (TaskKind::Compare, false) => &[Queue::Compute],
+        (TaskKind::Finish, false) => &[Queue::HighMemory],
+    }
+}
+
+/// Does a task; true if its outcome was recorded as done.
 async fn run_task(
     context: &Arc<JobContext>,
     heartbeat: &Heartbeat,
     draining: &AtomicBool,
     task: ClaimedTask,
-) {
+) -> bool {
     let started = Instant::now();
     let kept = heartbeat.keep(task.id, task.lease);
     let cancelled = kept.cancelled.clone();
@@ -125,8 +150,17 @@ async fn run_task(
     };
     let (what, recorded) = record(context, &task, result).await;
     drop(kept);
+    if let Work::Compare { comparison, .. } = task.work {
+        context.cache.end_progress(task.project, comparison, task.id);
+    }
     let seconds = started.elapsed().as_secs_f64();
     let (kind, id, attempt) = (task.work.kind().name(), task.id.0, task.attempt);
+    let metrics = metrics();
+    metrics.tasks.with_label_values(&[kind, what]).inc();
+    metrics.task_seconds.with_label_values(&[kind]).observe(seconds);
+    if matches!(recorded, Ok(Held::No)) {
+        metrics.leases_lost.inc();
+    }
     match recorded {
         Ok(held) => tracing::info!(
             task = id,
@@ -142,6 +176,7 @@ async fn run_task(
             tracing::error!(task = id, kind, attempt, seconds, outcome = what, %error, "not recorded")
         }
     }
+    what == "done"
 }
 
 async fn work(

@@ -111,6 +111,21 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a small object unless there is one of this name, which then stays as it is.
+    ///
+    /// # Errors
+    /// The store is out of reach or full.
+    pub async fn put_new(&self, name: &str, bytes: Bytes) -> StoreResult<()> {
+        match self
+            .inner
+            .put_opts(&ObjectPath::from(name), bytes.into(), object_store::PutMode::Create.into())
+            .await
+        {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Length of an object in bytes.
     ///
     /// # Errors

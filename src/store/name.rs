@@ -5,6 +5,17 @@
 
 use crate::domain::ProjectId;
 
+/// Folder of what belongs to the service itself and to no project.
+const SERVICE: &str = "service/";
+
+/// The secret that a cluster's processes share.
+pub const SEAL_KEY: &str = "service/permutation.key";
+
+/// Whether an object belongs to the service itself.
+pub fn is_service(name: &str) -> bool {
+    name.starts_with(SERVICE)
+}
+
 /// A new object's name. `what` is one of the words below with a number; `lease` is the writer's lease in hex.
 fn object(project: ProjectId, what: &str, lease: &str) -> String {
     format!("{project}/{what}-{lease}")
@@ -60,5 +71,6 @@ mod tests {
         assert_eq!(uploaded_by(&a), None);
         assert_eq!(uploaded_by(&uploaded(project, 12, "aa")), Some((project, 12)));
         assert_eq!(uploaded_by(&uploaded(project, 0, "")), Some((project, 0)));
+        assert!(is_service(SEAL_KEY) && !is_service(&a));
     }
 }

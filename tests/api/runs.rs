@@ -106,10 +106,10 @@ async fn enqueued_work_rings_the_bell() {
     let project = service.project(json!({})).await;
     service.upload(&project, 0, 2).await;
     service.run(&project, 0.8).await;
-    let listener = service.state.wake.listen();
+    let listener = service.state.cache.listen(&anonlink::domain::Queue::ALL);
     service.upload(&project, 1, 2).await;
     assert!(timeout(TTL / 2, listener.wait(TTL)).await.is_ok(), "the last upload starts the waiting run");
-    let listener = service.state.wake.listen();
+    let listener = service.state.cache.listen(&anonlink::domain::Queue::ALL);
     service.run(&project, 0.9).await;
     assert!(timeout(TTL / 2, listener.wait(TTL)).await.is_ok(), "a run that needn't wait");
 }

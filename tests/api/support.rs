@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anonlink::api::{ApiState, router};
-use anonlink::cache::WakeUps;
+use anonlink::cache::Cache;
 use anonlink::config::ApiArgs;
 use anonlink::config::system::{OsRandom, SystemClock};
 use anonlink::db::Db;
@@ -59,9 +59,9 @@ impl Service {
         let flags = ["test"].iter().chain(limit).chain(flags);
         let settings = Flags::parse_from(flags).api;
         let scratch = folder.path().to_owned();
-        let wake = WakeUps::default();
+        let cache = Cache::local(settings.rate());
         let state =
-            ApiState::new(db.clone(), store.clone(), wake, settings, Arc::new(OsRandom), clock, scratch);
+            ApiState::new(db.clone(), store.clone(), cache, settings, Arc::new(OsRandom), clock, scratch);
         Self { router: router(state.clone()), state, db, store, folder }
     }
 

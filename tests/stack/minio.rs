@@ -12,7 +12,7 @@ pub struct Minio {
     daemon: Daemon,
     port: u16,
     endpoint: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Minio {
@@ -56,7 +56,7 @@ impl Minio {
             &variables,
             None,
         );
-        let mut minio = Self { daemon, port: ports[0], endpoint: address, _folder: folder };
+        let mut minio = Self { daemon, port: ports[0], endpoint: address, folder };
         minio.wait();
         minio
     }
@@ -69,6 +69,27 @@ impl Minio {
     /// Access key and secret key of its administrator.
     pub fn root(&self) -> (&'static str, &'static str) {
         ROOT
+    }
+
+    /// Objects of all buckets and parts of unfinished uploads, by their folders on its disk.
+    pub fn stored(&self) -> Vec<String> {
+        let disk = self.folder.path().join("disk");
+        let (mut found, mut folders) = (Vec::new(), vec![disk.join(".minio.sys/multipart")]);
+        let buckets = std::fs::read_dir(&disk).into_iter().flatten().flatten();
+        folders
+            .extend(buckets.filter(|b| !b.file_name().to_string_lossy().starts_with('.')).map(|b| b.path()));
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else if entry.file_name() == "xl.meta" {
+                    found.push(
+                        entry.path().parent().unwrap().strip_prefix(&disk).unwrap().display().to_string(),
+                    );
+                }
+            }
+        }
+        found
     }
 
     /// The process, to be stopped, killed or frozen.

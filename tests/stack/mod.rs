@@ -6,6 +6,14 @@
 
 mod daemon;
 mod minio;
+mod nginx;
+mod postgres;
+mod proxy;
+mod redis;
 
 pub use daemon::{Daemon, find, free_port, free_ports, wait_until};
 pub use minio::Minio;
+pub use nginx::Nginx;
+pub use postgres::{Postgres, PostgresOptions, psql};
+pub use proxy::{Fault, Proxy};
+pub use redis::{Redis, RedisSet};

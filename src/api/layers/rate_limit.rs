@@ -18,7 +18,7 @@ pub async fn limit(State(state): State<Arc<ApiState>>, request: Request, next: N
     if !request.uri().path().starts_with("/health/") {
         let client = client(&request, &state.settings.trusted_proxies);
         let now = Duration::from_micros(u64::try_from(state.clock.now().0).unwrap_or(0));
-        if let Err(wait) = state.limiter.take(client, now) {
+        if let Err(wait) = state.cache.take(client, now).await {
             return ApiError::RateLimited(wait).into_response();
         }
     }

@@ -17,6 +17,7 @@ use tracing::Instrument;
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
 use crate::domain::{Token, random_bytes};
+use crate::telemetry::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -55,6 +56,14 @@ fn given_id(headers: &HeaderMap) -> Option<String> {
     fit.then(|| id.to_owned())
 }
 
+/// The method, unless it is one that a client made up: labels must be few.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
+}
+
 /// The line of a request; a request whose client hangs up before the answer has one too.
 struct Line {
     method: Method,
@@ -74,6 +83,9 @@ impl Line {
         let Self { method, id, .. } = self;
         let route = self.route.as_ref().map_or("(none)", MatchedPath::as_str);
         let ms = self.started.elapsed().as_secs_f64() * 1e3;
+        let (metrics, code) = (metrics(), status.map_or("none".to_owned(), |status| status.to_string()));
+        metrics.requests.with_label_values(&[known(method), route, &code]).inc();
+        metrics.request_seconds.with_label_values(&[route]).observe(ms / 1e3);
         match status {
             Some(status) => tracing::info!(%method, route, status, ms, id, "request"),
             None => tracing::info!(%method, route, ms, id, "request abandoned by its client"),

@@ -39,7 +39,7 @@ pub async fn post(
     let result_token = state.token();
     let digests: Vec<TokenDigest> = update_tokens.iter().map(Token::digest).collect();
     state.db.create_project(id, &project, &digests, result_token.digest()).await?;
-    state.status.clear();
+    state.cache.clear_status().await;
     let update_tokens = update_tokens.iter().map(Token::reveal).collect();
     Ok((
         StatusCode::CREATED,

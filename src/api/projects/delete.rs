@@ -20,7 +20,8 @@ pub async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let project = Caller::creator(&state, &target.project, &headers).await?;
     let deleted = state.db.delete_project(project).await?;
-    state.status.clear();
+    state.cache.clear_status().await;
+    state.cache.forget_project(project).await;
     match deleted {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NoAccess),

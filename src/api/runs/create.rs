@@ -12,7 +12,7 @@ use crate::api::json::Members;
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
 use crate::db::runs::{CreateRun, NewRun};
-use crate::domain::{RunId, random_bytes};
+use crate::domain::{Queue, RunId, random_bytes};
 use crate::matching::threshold::Threshold;
 
 /// Creates a run. It starts as soon as all parties' data are there.
@@ -37,7 +37,7 @@ pub async fn post(
     match state.db.create_run(project, &run).await? {
         CreateRun::Created { queued } => {
             if queued {
-                state.wake.ring();
+                state.cache.ring(Queue::Default);
             }
             let description = Description { run_id: run.id, threshold, name: run.name, notes: run.notes };
             Ok((StatusCode::CREATED, Json(description)))

@@ -21,7 +21,10 @@ pub async fn delete(
     let project = Caller::creator(&state, &target.project, &headers).await?;
     let run = target.run.parse().map_err(|_| ApiError::NoAccess)?;
     match state.db.delete_run(project, run).await? {
-        true => Ok(StatusCode::NO_CONTENT),
+        true => {
+            state.cache.mark_cancelled();
+            Ok(StatusCode::NO_CONTENT)
+        }
         false => Err(ApiError::NoAccess),
     }
 }

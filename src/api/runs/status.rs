@@ -58,7 +58,14 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Json<Status>, ApiError> {
     let caller = Caller::reader(&state, &target.project, &headers).await?;
-    Ok(Json(status(caller.run(&state, &target.run).await?)))
+    let mut run = caller.run(&state, &target.run).await?;
+    if let (RunState::Running, Stage::Compare, Some(comparison), Some(total)) =
+        (run.state, run.stage, run.comparison, run.comparisons_total)
+    {
+        let done = run.comparisons_done;
+        run.comparisons_done = state.cache.progress(run.project, comparison, done, total).await;
+    }
+    Ok(Json(status(run)))
 }
 
 /// The status of a run. Its stage follows from its state where that decides, so that neither ever goes back.

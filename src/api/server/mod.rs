@@ -50,11 +50,24 @@ pub struct PeerAddress(pub SocketAddr);
 /// Serves the API until `shutdown` is ready. Then no connection is accepted any more, idle ones are closed, and running
 /// requests have the settings' grace period to finish before they are cut.
 pub async fn serve(listener: TcpListener, state: Arc<ApiState>, shutdown: impl Future<Output = ()>) {
+    let grace = Duration::from_secs(state.settings.shutdown_grace_seconds);
+    serve_router(listener, router(state.clone()), state.settings.max_connections, grace, shutdown).await;
+    state.cleanups.wait(CLEANUP).await;
+}
+
+/// Serves a router on at most so many connections at once until `shutdown` is ready, and then for `grace` at most.
+pub(super) async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    connections: usize,
+    grace: Duration,
+    shutdown: impl Future<Output = ()>,
+) {
     let server = Server {
-        router: router(state.clone()),
+        router,
         builder: builder(),
         graceful: GracefulShutdown::new(),
-        slots: Arc::new(Semaphore::new(state.settings.max_connections.clamp(1, Semaphore::MAX_PERMITS))),
+        slots: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
     };
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -73,12 +86,10 @@ pub async fn serve(listener: TcpListener, state: Arc<ApiState>, shutdown: impl F
         }
     }
     drop(listener);
-    let grace = Duration::from_secs(state.settings.shutdown_grace_seconds);
     if tokio::time::timeout(grace, server.graceful.shutdown()).await.is_err() {
         tracing::warn!(connections = connections.len(), "connections outlast the grace period and are cut");
     }
     connections.shutdown().await;
-    state.cleanups.wait(CLEANUP).await;
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {

@@ -14,7 +14,7 @@ use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
 use crate::db::uploads::{BeginUpload, FinishUpload, Verdict};
 use crate::db::{Db, Lease};
-use crate::domain::ProjectId;
+use crate::domain::{ProjectId, Queue};
 use crate::store::{Writer, name};
 
 /// Longest time between two renewals of the lease.
@@ -162,7 +162,7 @@ impl Session {
             FinishUpload::Accepted { queued_runs } => {
                 self.open = false;
                 if queued_runs > 0 {
-                    self.state.wake.ring();
+                    self.state.cache.ring(Queue::Default);
                 }
                 Ok(receipt.reveal())
             }

@@ -24,8 +24,13 @@ use crate::matching::threshold::Threshold;
 #[derive(Debug, Default)]
 pub(crate) struct TestClock(AtomicI64);
 
-impl TestClock {
-    pub(crate) fn advance(&self, by: Duration) {
+/// Moves the time that a store goes by.
+pub(crate) trait Advance: Send + Sync {
+    fn advance(&self, by: Duration);
+}
+
+impl Advance for TestClock {
+    fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
 }
@@ -40,7 +45,7 @@ impl Clock for TestClock {
 /// A store under test with its clock.
 pub(crate) struct Bed {
     pub(crate) db: Arc<dyn Db>,
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<dyn Advance>,
 }
 
 const TTL: Duration = Duration::from_secs(30);

@@ -1,0 +1,63 @@
+//! A listener of its own for probes and metrics: workers have no other, and what operators scrape need not be public.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use super::health;
+use super::server::serve_router;
+use crate::cache::Cache;
+use crate::db::Db;
+use crate::telemetry::{TEXT, metrics};
+
+/// Probers and scrapers at once.
+const CONNECTIONS: usize = 64;
+/// Time that a scrape has to finish at shutdown.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What probes look at.
+#[derive(Clone)]
+pub struct Probes {
+    /// The metadata store.
+    pub db: Arc<dyn Db>,
+    /// The cache.
+    pub cache: Cache,
+}
+
+/// Serves `/health/live`, `/health/ready` and `/metrics` until `shutdown` is ready.
+pub async fn serve_probes(listener: TcpListener, probes: Probes, shutdown: impl Future<Output = ()>) {
+    let router = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(scrape))
+        .with_state(probes);
+    serve_router(listener, router, CONNECTIONS, GRACE, shutdown).await;
+}
+
+async fn ready(State(probes): State<Probes>) -> Response {
+    health::readiness(&*probes.db, &probes.cache).await
+}
+
+async fn scrape(State(probes): State<Probes>) -> Response {
+    match probes.db.ledger_counts().await {
+        Ok(counts) => {
+            let set = |state: &str, count: u64| {
+                metrics().ledger.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
+            };
+            set("ready", counts.ready);
+            set("leased", counts.leased);
+        }
+        // The rest is worth having all the more.
+        Err(error) => {
+            metrics().ledger.reset();
+            tracing::warn!(error = &error as &dyn std::error::Error, "the ledger could not be counted");
+        }
+    }
+    ([(CONTENT_TYPE, TEXT)], metrics().text()).into_response()
+}

@@ -1,0 +1,40 @@
+//! Taking the next task.
+
+use tokio_postgres::Row;
+
+use super::super::rows::{get, json, number, parsed};
+use super::super::transitions::Source;
+use crate::db::ledger::{ClaimedTask, Work};
+use crate::db::{DbError, DbResult, Lease};
+use crate::domain::task::Part;
+use crate::domain::{ComparisonId, TaskId, TaskKind};
+
+pub(super) const CLAIM: &str = include_str!("claim.sql");
+
+pub(super) fn claimed(row: &Row, lease: Lease) -> DbResult<ClaimedTask> {
+    let comparison = |row: &Row| -> DbResult<ComparisonId> {
+        let id: Option<i64> = get(row, "comparison_id")?;
+        id.map(ComparisonId).ok_or_else(|| DbError::Corrupt("a task without its comparison".into()))
+    };
+    let work = match parsed::<TaskKind>(row, "kind")? {
+        TaskKind::Ingest => {
+            let Source { party, source } = json(get(row, "payload")?, "payload")?;
+            Work::Ingest { party, source }
+        }
+        TaskKind::Plan => Work::Plan { run: parsed(row, "run_id")? },
+        TaskKind::Finish => Work::Finish { run: parsed(row, "run_id")?, comparison: comparison(row)? },
+        TaskKind::Compare => Work::Compare {
+            comparison: comparison(row)?,
+            threshold: get(row, "threshold")?,
+            number: number(row, "number")?,
+            part: json::<Part>(get(row, "payload")?, "payload")?,
+        },
+    };
+    Ok(ClaimedTask {
+        id: TaskId(get(row, "id")?),
+        lease,
+        project: parsed(row, "project_id")?,
+        work,
+        attempt: number(row, "claims")?,
+    })
+}

@@ -1,0 +1,34 @@
+-- Takes the next task. $1 queues, $2 payload version, $3 lease, $4 its length in microseconds, $5 worker.
+-- The commit isn't synced: a claim that a crash undoes is made again.
+-- One statement: an idle worker's look costs one round trip and writes nothing. Waits for nobody: what is locked is skipped.
+WITH clock AS MATERIALIZED (SELECT now_micros() AS now, set_config('synchronous_commit', 'off', true)),
+-- The queues that have something, the one whose turn it is first.
+turns AS MATERIALIZED (
+    SELECT queues.queue
+    FROM clock CROSS JOIN unnest($1) AS queues (queue) CROSS JOIN LATERAL (
+        SELECT place, id FROM tasks
+        WHERE tasks.queue = queues.queue AND state = 'ready' AND run_after <= clock.now AND payload_version <= $2
+        ORDER BY place, id LIMIT 1) AS head
+    ORDER BY head.place, head.id),
+-- The first row stops the search, so that no other queue's task is locked.
+next AS (
+    SELECT head.id
+    FROM turns CROSS JOIN clock CROSS JOIN LATERAL (
+        SELECT id FROM tasks
+        WHERE tasks.queue = turns.queue AND state = 'ready' AND run_after <= clock.now AND payload_version <= $2
+        ORDER BY place, id LIMIT 1 FOR UPDATE SKIP LOCKED) AS head
+    LIMIT 1),
+claimed AS (
+    UPDATE tasks
+    SET state = 'leased', lease = $3, lease_expires = clock.now + $4, worker = $5, claims = claims + 1
+    FROM next, clock WHERE tasks.id = next.id
+    RETURNING tasks.id, kind, project_id, run_id, comparison_id, number, payload, claims),
+-- The first claim of a plan starts its run. A run that is being changed by another is left alone: it is being deleted or failed, and
+-- if that is undone then the end of the plan starts it.
+started AS (
+    UPDATE runs SET state = 'running', time_started = clock.now
+    FROM clock WHERE runs.id IN (
+        SELECT runs.id FROM runs JOIN claimed ON claimed.run_id = runs.id
+        WHERE claimed.kind = 'plan' AND runs.state = 'queued' FOR NO KEY UPDATE OF runs SKIP LOCKED))
+SELECT claimed.*, comparisons.threshold
+FROM claimed LEFT JOIN comparisons ON comparisons.id = claimed.comparison_id

@@ -1,0 +1,19 @@
+-- Records one part of a comparison. $1 comparison, $2 number of the part, $3 object, $4 candidates, $5 comparisons done, $6 lease.
+-- alive = 0: the object had been swept, and the transaction must be undone.
+-- The comparison's row, which all its tasks count down, is locked from here to the commit that follows.
+WITH alive AS (
+    UPDATE objects SET state = 'live', lease = NULL, expires = NULL
+    WHERE name = $3 AND lease = $6 AND state = 'writing' RETURNING name),
+-- Whatever else the task wrote was for itself.
+spare AS (
+    UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL
+    WHERE lease = $6 AND name <> $3),
+file AS (
+    INSERT INTO candidate_files (comparison_id, number, object, candidates) VALUES ($1, $2, $3, $4)),
+counted AS (
+    UPDATE comparisons
+    SET outstanding = outstanding - 1, done = done + $5, candidates = candidates + $4,
+        state = CASE WHEN outstanding = 1 AND state = 'open' THEN 'complete' ELSE state END
+    WHERE id = $1
+    RETURNING state = 'complete' AS complete, candidates)
+SELECT (SELECT count(*) FROM alive) AS alive, complete, candidates FROM counted

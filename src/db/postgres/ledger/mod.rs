@@ -1,0 +1,108 @@
+//! The task ledger in PostgreSQL: [`claim`] takes tasks, [`complete`] ends them well, [`setback`] ends them otherwise.
+
+mod claim;
+mod complete;
+mod setback;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::PostgresDb;
+use super::rows::{blob, get, micros, number, params, parsed, text};
+use crate::db::ledger::{CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, RunForWork};
+use crate::db::{DbResult, Lease};
+use crate::domain::task::PAYLOAD_VERSION;
+use crate::domain::{ComparisonId, Queue, RunId, TaskId};
+
+const RENEW: &str = "
+    WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+    held AS (
+        UPDATE tasks SET lease_expires = now_micros() + $3 FROM setting
+        WHERE id = $1 AND lease = $2 AND state = 'leased' RETURNING lease_expires),
+    kept AS (
+        UPDATE objects SET expires = held.lease_expires FROM held WHERE name IN (
+            SELECT name FROM objects WHERE lease = $2 ORDER BY name FOR UPDATE))
+    SELECT 1 FROM held";
+
+#[async_trait]
+impl Ledger for PostgresDb {
+    async fn claim(
+        &self,
+        worker: &str,
+        queues: &[Queue],
+        lease: Lease,
+        ttl: Duration,
+    ) -> DbResult<Option<ClaimedTask>> {
+        let queues: Vec<&str> = queues.iter().map(|queue| queue.name()).collect();
+        let (version, held) = (i64::from(PAYLOAD_VERSION), lease.0.as_slice());
+        let rows =
+            self.query(claim::CLAIM, params![queues, version, held, micros(ttl), text(worker)]).await?;
+        rows.first().map(|row| claim::claimed(row, lease)).transpose()
+    }
+
+    async fn renew_task(&self, task: TaskId, lease: Lease, ttl: Duration) -> DbResult<Held> {
+        let held = self.first(RENEW, params![task.0, lease.0.as_slice(), micros(ttl)]).await?;
+        Ok(if held.is_some() { Held::Yes } else { Held::No })
+    }
+
+    async fn complete(&self, task: TaskId, lease: Lease, outcome: &Outcome) -> DbResult<Held> {
+        complete::complete(self, task, lease, outcome).await
+    }
+
+    async fn fail(
+        &self,
+        task: TaskId,
+        lease: Lease,
+        message: &str,
+        retry_after: Option<Duration>,
+    ) -> DbResult<Held> {
+        let message = text(message);
+        let message = message.as_str();
+        self.transaction(
+            "fail",
+            |tx| async move { setback::fail(&tx, task, lease, message, retry_after).await },
+        )
+        .await
+    }
+
+    async fn hand_back(&self, task: TaskId, lease: Lease) -> DbResult<Held> {
+        self.transaction("hand_back", |tx| async move { setback::hand_back(&tx, task, lease).await }).await
+    }
+
+    async fn rescue(&self) -> DbResult<u64> {
+        setback::rescue(self).await
+    }
+
+    async fn run_for_work(&self, run: RunId) -> DbResult<Option<RunForWork>> {
+        let sql = "SELECT p.result_type, r.threshold, r.seed, p.uses_blocking, p.encoding_size
+                   FROM runs r JOIN projects p ON p.id = r.project_id WHERE r.id = $1 AND p.encoding_size IS NOT NULL";
+        let Some(row) = self.first(sql, params![run.to_string()]).await? else { return Ok(None) };
+        Ok(Some(RunForWork {
+            result_type: parsed(&row, "result_type")?,
+            threshold: get(&row, "threshold")?,
+            seed: blob(&row, "seed")?,
+            uses_blocking: get(&row, "uses_blocking")?,
+            encoding_size: number(&row, "encoding_size")?,
+        }))
+    }
+
+    async fn candidate_files(&self, comparison: ComparisonId) -> DbResult<Option<CandidateFiles>> {
+        let sql = "SELECT threshold, candidates,
+                          ARRAY(SELECT object FROM candidate_files WHERE comparison_id = $1 ORDER BY number) AS objects
+                   FROM comparisons WHERE id = $1 AND state = 'complete'";
+        let Some(row) = self.first(sql, params![comparison.0]).await? else { return Ok(None) };
+        Ok(Some(CandidateFiles {
+            threshold: get(&row, "threshold")?,
+            objects: get(&row, "objects")?,
+            candidates: number(&row, "candidates")?,
+        }))
+    }
+
+    async fn ledger_counts(&self) -> DbResult<LedgerCounts> {
+        let sql = "SELECT count(*) FILTER (WHERE state = 'ready') AS ready,
+                          count(*) FILTER (WHERE state = 'leased') AS leased FROM tasks";
+        let Some(row) = self.first(sql, &[]).await? else { return Ok(LedgerCounts::default()) };
+        Ok(LedgerCounts { ready: number(&row, "ready")?, leased: number(&row, "leased")? })
+    }
+}

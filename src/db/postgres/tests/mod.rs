@@ -1,0 +1,95 @@
+//! The common suite on PostgreSQL, and what only PostgreSQL has.
+
+mod hunt;
+mod outages;
+mod overhead;
+mod tls;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::PostgresDb;
+use crate::config::{DatabaseSettings, DatabaseTls};
+use crate::db::conformance::{Advance, Bed, suite};
+use crate::db::schema::Schema;
+use crate::stack::{Postgres, psql};
+
+/// Settings for a database of a cluster.
+fn settings(cluster: &Postgres, database: &str, pool: usize) -> DatabaseSettings {
+    DatabaseSettings {
+        servers: vec![("127.0.0.1".into(), cluster.port())],
+        database: database.into(),
+        user: cluster.user().into(),
+        password: Some(crate::config::Secret::new(cluster.password())),
+        tls: DatabaseTls::Disable,
+        ca_file: None,
+        pool,
+    }
+}
+
+/// A migrated store in a fresh database.
+async fn store(cluster: &Postgres, database: &str, pool: usize) -> PostgresDb {
+    cluster.create_database(database);
+    let db = PostgresDb::connect(&settings(cluster, database, pool)).unwrap();
+    db.migrate().await.unwrap();
+    db
+}
+
+/// Moves one database's idea of the time.
+struct PgClock {
+    port: u16,
+    database: String,
+    ahead: AtomicU64,
+}
+
+impl Advance for PgClock {
+    fn advance(&self, by: Duration) {
+        let by = by.as_micros() as u64;
+        let ahead = self.ahead.fetch_add(by, Ordering::SeqCst) + by;
+        let sql = format!(
+            "CREATE OR REPLACE FUNCTION now_micros() RETURNS bigint LANGUAGE sql VOLATILE
+             AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead} $$"
+        );
+        psql(self.port, &self.database, &sql).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conforms() {
+    let cluster = Postgres::start();
+    let counter = std::cell::Cell::new(0);
+    suite(async || {
+        counter.set(counter.get() + 1);
+        let database = format!("bed{}", counter.get());
+        cluster.create_database(&database);
+        let db = PostgresDb::connect(&settings(&cluster, &database, 5)).unwrap();
+        let status = db.schema_status().await.unwrap();
+        assert!(!status.fits() && status.version == 0, "an empty store is not ready");
+        assert_eq!(db.migrate().await.unwrap(), ["0001_tables"]);
+        let clock = PgClock { port: cluster.port(), database, ahead: AtomicU64::new(0) };
+        Bed { db: Arc::new(db), clock: Arc::new(clock) }
+    })
+    .await;
+    let log = cluster.log();
+    assert!(!log.contains("deadlock"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrators_at_once_apply_each_step_once() {
+    let cluster = Postgres::start();
+    cluster.create_database("shared");
+    let migrations = (0..4).map(|_| {
+        let db = PostgresDb::connect(&settings(&cluster, "shared", 2)).unwrap();
+        tokio::spawn(async move { db.migrate().await.unwrap() })
+    });
+    let applied = futures::future::join_all(migrations.collect::<Vec<_>>()).await;
+    let applied: Vec<String> = applied.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(applied, ["0001_tables"]);
+    // Another schema of the same database is another store.
+    cluster.psql("shared", "CREATE SCHEMA other; ALTER ROLE anonlink SET search_path = other");
+    let db = PostgresDb::connect(&settings(&cluster, "shared", 2)).unwrap();
+    assert_eq!(db.schema_status().await.unwrap().version, 0);
+    assert_eq!(db.migrate().await.unwrap(), ["0001_tables"]);
+    assert!(db.schema_status().await.unwrap().fits());
+}

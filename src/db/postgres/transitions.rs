@@ -1,0 +1,171 @@
+//! Changes of state that more than one method makes, each within its caller's transaction, which holds the project.
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::{get, json, params};
+use super::transaction::Tx;
+use crate::db::DbResult;
+use crate::db::runs::RunResult;
+use crate::domain::task::PAYLOAD_VERSION;
+use crate::domain::{ResultType, TaskKind};
+
+/// How far in the queue a task's place lies behind that of its predecessor in the same stage: a minute, in microseconds.
+pub(super) const PLACE_STEP: i64 = 60_000_000;
+
+/// Payload of an `ingest` task.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Source {
+    pub party: u16,
+    pub source: String,
+}
+
+/// Enqueues the task that brings in a party's data.
+pub(super) async fn enqueue_ingest(tx: &Tx, project: &str, payload: &str, now: i64) -> DbResult<()> {
+    let sql = "INSERT INTO tasks (kind, queue, state, project_id, payload_version, payload, place, run_after)
+               VALUES ($1, $2, 'ready', $3, $4, $5, $6, $6)";
+    let kind = TaskKind::Ingest;
+    let version = i64::from(PAYLOAD_VERSION);
+    tx.run(sql, params![kind.name(), kind.queue().name(), project, version, payload, now]).await
+}
+
+/// Queues all created runs of a project, and enqueues their plans, if all its data are there. Returns how many.
+pub(super) async fn queue_runs_if_complete(tx: &Tx, project: &str, now: i64) -> DbResult<usize> {
+    let sql = "
+        WITH queued AS (
+            UPDATE runs SET state = 'queued' WHERE project_id = $1 AND state = 'created'
+                AND NOT EXISTS (SELECT FROM parties WHERE project_id = $1 AND state <> 'ready')
+            RETURNING id, time_added)
+        INSERT INTO tasks (kind, queue, state, project_id, run_id, payload_version, payload, place, run_after)
+        SELECT $2, $3, 'ready', $1, id, $4, '{}', $5, $5 FROM queued ORDER BY time_added, id
+        RETURNING 1";
+    let (kind, queue) = (TaskKind::Plan.name(), TaskKind::Plan.queue().name());
+    let version = i64::from(PAYLOAD_VERSION);
+    let values = params![project, kind, queue, version, now];
+    Ok(tx.query(sql, values).await?.len())
+}
+
+/// Moves running runs whose candidates are complete on to their output: one of them, or all that wait for the comparison.
+pub(super) async fn enqueue_finish(tx: &Tx, comparison: i64, run: Option<&str>, now: i64) -> DbResult<()> {
+    let sql = "
+        WITH waiting AS (
+            SELECT r.id, r.project_id, r.time_added, p.result_type FROM runs r JOIN projects p ON p.id = r.project_id
+            WHERE r.comparison_id = $1 AND r.state = 'running' AND r.id = coalesce($2, r.id)),
+        staged AS (
+            UPDATE runs SET stage = 3 FROM waiting WHERE runs.id = waiting.id AND waiting.result_type <> $3)
+        INSERT INTO tasks (kind, queue, state, project_id, run_id, comparison_id, payload_version, payload, place, run_after)
+        SELECT $4, $5, 'ready', project_id, id, $1, $6, '{}', $7, $7 FROM waiting ORDER BY time_added, id";
+    let (kind, queue) = (TaskKind::Finish.name(), TaskKind::Finish.queue().name());
+    let (two_stages, version) = (ResultType::SimilarityScores.name(), i64::from(PAYLOAD_VERSION));
+    let values = params![comparison, run, two_stages, kind, queue, version, now];
+    tx.run(sql, values).await
+}
+
+/// Ends a run with an error. Final runs stay as they are.
+pub(super) async fn fail_run(tx: &Tx, run: &str, message: &str, now: i64) -> DbResult<()> {
+    let sql = "
+        WITH before AS (SELECT id, comparison_id FROM runs WHERE id = $1)
+        UPDATE runs SET state = 'error', message = $2, time_completed = $3, comparison_id = NULL
+        FROM before WHERE runs.id = before.id AND state NOT IN ('completed', 'error')
+        RETURNING before.comparison_id AS comparison";
+    let failed = tx.first(sql, params![run, message, now]).await?;
+    tx.run("DELETE FROM tasks WHERE run_id = $1", params![run]).await?;
+    match failed.map_or(Ok(None), |row| get::<Option<i64>>(&row, "comparison"))? {
+        Some(comparison) => drop_comparison_if_unused(tx, comparison).await,
+        None => Ok(()),
+    }
+}
+
+/// Ends a comparison, and all runs that wait for it, with an error.
+pub(super) async fn fail_comparison(tx: &Tx, comparison: i64, message: &str, now: i64) -> DbResult<()> {
+    let sql = "UPDATE comparisons SET state = 'failed' WHERE id = $1 AND state = 'open'";
+    tx.run(sql, params![comparison]).await?;
+    let sql = "SELECT id FROM runs WHERE comparison_id = $1 AND state NOT IN ('completed', 'error')";
+    for row in tx.query(sql, params![comparison]).await? {
+        fail_run(tx, get(&row, "id")?, message, now).await?;
+    }
+    Ok(())
+}
+
+/// Ends all runs of a project with an error, and marks the project.
+pub(super) async fn fail_project(tx: &Tx, project: &str, message: &str, now: i64) -> DbResult<()> {
+    let sql = "UPDATE projects SET error = coalesce(error, $2) WHERE id = $1";
+    tx.run(sql, params![project, message]).await?;
+    let sql = "SELECT id FROM runs WHERE project_id = $1 AND state NOT IN ('completed', 'error')";
+    for row in tx.query(sql, params![project]).await? {
+        fail_run(tx, get(&row, "id")?, message, now).await?;
+    }
+    Ok(())
+}
+
+/// Turns a party whose data could not be brought in, and with it the project, to error.
+pub(super) async fn fail_party(tx: &Tx, project: &str, party: u16, message: &str, now: i64) -> DbResult<()> {
+    let sql =
+        "UPDATE parties SET state = 'error' WHERE project_id = $1 AND party = $2 AND state = 'ingesting'";
+    tx.run(sql, params![project, i64::from(party)]).await?;
+    fail_project(tx, project, message, now).await
+}
+
+/// Removes a comparison that no run refers to any more; its tasks go with it, its candidate files are doomed.
+pub(super) async fn drop_comparison_if_unused(tx: &Tx, comparison: i64) -> DbResult<()> {
+    let sql = "
+        SELECT ARRAY(SELECT object FROM candidate_files WHERE comparison_id = $1) AS objects
+        WHERE NOT EXISTS (SELECT FROM runs WHERE comparison_id = $1)";
+    let Some(row) = tx.first(sql, params![comparison]).await? else { return Ok(()) };
+    let objects: Vec<String> = get(&row, "objects")?;
+    tx.run("DELETE FROM comparisons WHERE id = $1", params![comparison]).await?;
+    doom_objects(tx, objects).await
+}
+
+/// Removes a run, what only it needed, and dooms its result.
+pub(super) async fn delete_run(tx: &Tx, project: &str, run: &str) -> DbResult<bool> {
+    tx.lock_project(project).await?;
+    let sql = "DELETE FROM runs WHERE id = $1 AND project_id = $2 RETURNING comparison_id, result";
+    let Some(row) = tx.first(sql, params![run, project]).await? else { return Ok(false) };
+    if let Some(comparison) = get(&row, "comparison_id")? {
+        drop_comparison_if_unused(tx, comparison).await?;
+    }
+    if let Some(result) = get(&row, "result")? {
+        let result: RunResult = json(result, "result")?;
+        doom_objects(tx, result.objects().into_iter().map(str::to_owned).collect()).await?;
+    }
+    Ok(true)
+}
+
+/// Removes a project with all rows that hang on it, and dooms all its objects.
+pub(super) async fn delete_project(tx: &Tx, project: &str) -> DbResult<bool> {
+    tx.lock_project(project).await?;
+    // Runs refer to comparisons without a cascade (a comparison in use must not vanish), so the order matters.
+    tx.run("DELETE FROM runs WHERE project_id = $1", params![project]).await?;
+    let deleted = tx.query("DELETE FROM projects WHERE id = $1 RETURNING 1", params![project]).await?;
+    let sql = doom("project_id = $1");
+    tx.run(&sql, params![project]).await?;
+    Ok(!deleted.is_empty())
+}
+
+/// A statement that dooms the objects of a condition; in the order of their names, so that two such never wait for each other.
+fn doom(condition: &str) -> String {
+    format!(
+        "UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL WHERE name IN (
+             SELECT name FROM objects WHERE state <> 'doomed' AND {condition} ORDER BY name FOR UPDATE)"
+    )
+}
+
+async fn doom_objects(tx: &Tx, names: Vec<String>) -> DbResult<()> {
+    tx.run(&doom("name = ANY ($1)"), params![names]).await
+}
+
+/// Dooms whatever was registered under a lease and has not become live.
+pub(super) async fn doom_objects_of(tx: &Tx, lease: &[u8]) -> DbResult<()> {
+    tx.run(&doom("lease = $1"), params![lease]).await
+}
+
+/// Makes objects live that were registered under this lease; if one was not (any more) then none, and false.
+pub(super) async fn enliven_objects(tx: &Tx, names: Vec<&str>, lease: &[u8]) -> DbResult<bool> {
+    let sql = "
+        WITH written AS (
+            SELECT name FROM objects WHERE name = ANY ($1) AND lease = $2 AND state = 'writing' ORDER BY name FOR UPDATE)
+        UPDATE objects SET state = 'live', lease = NULL, expires = NULL
+        WHERE name IN (SELECT name FROM written) AND (SELECT count(*) FROM written) = $3 RETURNING 1";
+    let wanted = names.len();
+    Ok(tx.query(sql, params![names, lease, wanted as i64]).await?.len() == wanted)
+}

@@ -1,0 +1,296 @@
+//! The cluster, and a linkage that goes on whatever happens.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::service::{self, Project, call, create, post_run, request, result, run_state, upload, wait_for};
+use crate::stack::{Daemon, Minio, Nginx, Postgres, Proxy, RedisSet, free_ports};
+
+/// One cluster at a time: two would only slow each other down.
+static TURN: Mutex<()> = Mutex::new(());
+
+const DATABASE: &str = "anonlink";
+const BUCKET: &str = "entityservice";
+pub const ROWS: usize = 1500;
+pub const THRESHOLDS: [f64; 2] = [0.75, 0.9];
+/// Some forty compare tasks for 1500 × 1500 pairs; short leases, so that tests needn't wait long.
+pub const BUSY: [(&str, &str); 2] = [("CHUNK_SIZE_AIM", "60_000"), ("LEASE_SECONDS", "2")];
+
+/// A running cluster. Everything in it is private to the test.
+pub struct Cluster {
+    pub workers: Vec<Daemon>,
+    pub api: Vec<Daemon>,
+    nginx: Option<Nginx>,
+    pub redis: RedisSet,
+    pub postgres: Postgres,
+    pub minio: Minio,
+    /// Between everybody and MinIO.
+    pub to_minio: Proxy,
+    environment: Vec<(String, String)>,
+    ports: Vec<u16>,
+    folder: tempfile::TempDir,
+    started: usize,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Cluster {
+    /// Starts everything, with more environment for the service's processes.
+    pub fn start(api: usize, workers: usize, more: &[(&str, &str)]) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (postgres, minio, redis) = (Postgres::start(), Minio::start(), RedisSet::start());
+        postgres.create_database(DATABASE);
+        let minio_port = minio.endpoint().rsplit(':').next().unwrap().parse().unwrap();
+        let to_minio = Proxy::start(minio_port);
+        let (access, secret) = minio.root();
+        let mut environment: Vec<(String, String)> = [
+            ("DATABASE_SERVER", format!("127.0.0.1:{}", postgres.port())),
+            ("DATABASE", DATABASE.to_owned()),
+            ("DATABASE_USER", postgres.user().to_owned()),
+            ("DATABASE_PASSWORD", postgres.password().to_owned()),
+            ("REDIS_SERVER", redis.sentinels()),
+            ("REDIS_USE_SENTINEL", "true".to_owned()),
+            ("REDIS_PASSWORD", RedisSet::PASSWORD.to_owned()),
+            ("REDIS_SENTINEL_PASSWORD", RedisSet::SENTINEL_PASSWORD.to_owned()),
+            ("MINIO_SERVER", format!("127.0.0.1:{}", to_minio.port())),
+            ("MINIO_ACCESS_KEY", access.to_owned()),
+            ("MINIO_SECRET_KEY", secret.to_owned()),
+            ("MINIO_BUCKET", BUCKET.to_owned()),
+            ("UPLOAD_OBJECT_STORE_ACCESS_KEY", access.to_owned()),
+            ("UPLOAD_OBJECT_STORE_SECRET_KEY", secret.to_owned()),
+            ("DOWNLOAD_OBJECT_STORE_ACCESS_KEY", access.to_owned()),
+            ("DOWNLOAD_OBJECT_STORE_SECRET_KEY", secret.to_owned()),
+            ("RATE_LIMIT", "0".to_owned()),
+            ("CONCURRENCY", "2".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec();
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let mut cluster = Self {
+            workers: Vec::new(),
+            api: Vec::new(),
+            nginx: None,
+            redis,
+            postgres,
+            minio,
+            to_minio,
+            environment,
+            ports: free_ports(api),
+            folder: tempfile::tempdir().unwrap(),
+            started: 0,
+            _turn: turn,
+        };
+        for role in [&["migrate"][..], &["migrate", "--check"]] {
+            let (done, text) = cluster.once(role);
+            assert!(done, "{role:?}: {text}");
+        }
+        for port in cluster.ports.clone() {
+            let listen = format!("127.0.0.1:{port}");
+            let mut server = cluster.process("serve", &["serve", "--listen", &listen]);
+            server.wait_for_port(port);
+            cluster.api.push(server);
+        }
+        for _ in 0..workers {
+            cluster.add_worker();
+        }
+        cluster.nginx = Some(Nginx::start(&cluster.ports, true));
+        let url = cluster.url();
+        wait_for("the cluster to be ready", || {
+            service::request_root(&url, "/health/ready").is_ok_and(|(status, _)| status == 200)
+        });
+        cluster
+    }
+
+    fn process(&mut self, name: &str, arguments: &[&str]) -> Daemon {
+        self.started += 1;
+        let name = format!("{name}-{}", self.started);
+        let arguments: Vec<String> =
+            arguments.iter().chain(&["--log-level", "warn"]).map(|text| (*text).to_owned()).collect();
+        let program = Path::new(env!("CARGO_BIN_EXE_anonlink"));
+        Daemon::start(&name, self.folder.path(), program, &arguments, &self.environment, None)
+    }
+
+    /// Starts one more worker.
+    pub fn add_worker(&mut self) {
+        let worker = self.process("work", &["work", "--shutdown-grace-seconds", "1"]);
+        self.workers.push(worker);
+    }
+
+    /// Kills a worker and starts another in its place.
+    pub fn kill_worker(&mut self, index: usize) {
+        self.workers[index].kill();
+        self.workers.remove(index);
+        self.add_worker();
+    }
+
+    /// Kills an API process and starts it again on its port.
+    pub fn kill_api(&mut self, index: usize) {
+        self.api[index].kill();
+        self.api[index].restart();
+        let port = self.ports[index];
+        self.api[index].wait_for_port(port);
+    }
+
+    /// Runs a role to its end with the cluster's environment; whether it succeeded, and what it wrote.
+    pub fn once(&self, arguments: &[&str]) -> (bool, String) {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_anonlink"))
+            .args(arguments)
+            .envs(self.environment.iter().cloned())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Where nginx listens.
+    pub fn url(&self) -> String {
+        self.nginx.as_ref().unwrap().url()
+    }
+
+    /// Where an API process listens.
+    pub fn api_url(&self, index: usize) -> String {
+        format!("http://127.0.0.1:{}", self.ports[index])
+    }
+
+    /// SQL on the service's database.
+    pub fn sql(&self, sql: &str) -> String {
+        self.postgres.psql(DATABASE, sql)
+    }
+
+    /// Names of the objects of projects; the parts of unfinished uploads lie in a folder of MinIO's own.
+    pub fn objects(&self) -> Vec<String> {
+        self.minio.stored().into_iter().filter(|name| !name.contains("service/permutation.key")).collect()
+    }
+
+    /// Keys of all projects in Redis.
+    pub fn redis_keys(&self) -> Vec<String> {
+        let keys = self.redis.cli(self.redis.master_port(), &["--scan"]);
+        keys.lines().filter(|key| key.contains(":project:")).map(str::to_owned).collect()
+    }
+
+    /// What all processes have logged.
+    pub fn logs(&self) -> String {
+        self.api.iter().chain(&self.workers).map(Daemon::log).collect()
+    }
+
+    /// Waits until nothing of any project is left: rows, objects, unfinished uploads, keys.
+    pub fn wait_until_clean(&self) {
+        let tables =
+            ["projects", "tokens", "parties", "runs", "comparisons", "candidate_files", "tasks", "objects"];
+        let left = || {
+            let rows: Vec<String> = tables
+                .iter()
+                .map(|table| (table, self.sql(&format!("SELECT count(*) FROM {table}"))))
+                .filter(|(_, count)| count != "0")
+                .map(|(table, count)| format!("{count} rows in {table}"))
+                .collect();
+            [rows, self.objects(), self.redis_keys()].concat()
+        };
+        let start = std::time::Instant::now();
+        loop {
+            let left = left();
+            if left.is_empty() {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "left behind: {left:#?}\n{}", self.logs());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+/// What an undisturbed embedded service gives: the results at both thresholds.
+pub fn undisturbed(result_type: &str, rows: &[Vec<u8>; 2]) -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, url) = service::serve(folder.path(), &[]);
+    let mut linkage = Linkage::new(result_type);
+    linkage.go_on(&url, rows).unwrap();
+    linkage.wait(&url);
+    linkage.results(&url)
+}
+
+/// A project with two uploads and two runs, whose client tries again until it has its answers.
+pub struct Linkage {
+    result_type: String,
+    pub project: Option<Project>,
+    uploaded: [bool; 2],
+    pub runs: Vec<String>,
+}
+
+impl Linkage {
+    pub fn new(result_type: &str) -> Self {
+        Self { result_type: result_type.to_owned(), project: None, uploaded: [false; 2], runs: Vec::new() }
+    }
+
+    /// Goes on with what isn't acknowledged yet; `Err` at the first sign that something is away.
+    pub fn go_on(&mut self, url: &str, rows: &[Vec<u8>; 2]) -> std::io::Result<()> {
+        let project = match &self.project {
+            Some(project) => project.clone(),
+            None => self.project.insert(create(url, &self.result_type)?).clone(),
+        };
+        for (party, rows) in rows.iter().enumerate() {
+            if !self.uploaded[party] {
+                match upload(url, &project, party, 128, rows)? {
+                    // 403 if the answer to an accepted upload was lost: then it is there.
+                    201 | 403 => self.uploaded[party] = true,
+                    status => return Err(std::io::Error::other(format!("upload: {status}"))),
+                }
+            }
+        }
+        while self.runs.len() < THRESHOLDS.len() {
+            self.runs.push(post_run(url, &project, THRESHOLDS[self.runs.len()])?);
+        }
+        Ok(())
+    }
+
+    /// Goes on until everything is acknowledged.
+    pub fn insist(&mut self, url: &str, rows: &[Vec<u8>; 2]) {
+        let start = std::time::Instant::now();
+        while let Err(error) = self.go_on(url, rows) {
+            assert!(start.elapsed() < Duration::from_secs(120), "the client gave up: {error}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Whether all runs are complete; `Err` while the service can't say.
+    pub fn complete(&self, url: &str) -> std::io::Result<bool> {
+        let project = self.project.as_ref().expect("a project");
+        let mut all = true;
+        for run in &self.runs {
+            let (state, status) = run_state(url, project, run)?;
+            assert_ne!(state, "error", "{status}");
+            all &= state == "completed";
+        }
+        Ok(all)
+    }
+
+    /// Waits until all runs are complete.
+    pub fn wait(&self, url: &str) {
+        wait_for("all runs", || self.complete(url).unwrap_or(false));
+    }
+
+    pub fn results(&self, url: &str) -> Vec<Vec<u8>> {
+        let project = self.project.as_ref().unwrap();
+        let one = |run: &String| {
+            let (status, body) = result(url, project, run).unwrap();
+            assert_eq!(status, 200);
+            body
+        };
+        self.runs.iter().map(one).collect()
+    }
+
+    /// Deletes the runs, and with them the comparison: the next ones compare anew.
+    pub fn delete_runs(&mut self, url: &str) {
+        let project = self.project.as_ref().unwrap();
+        for run in self.runs.drain(..) {
+            let path = format!("/projects/{}/runs/{run}", project.id);
+            assert_eq!(call(url, "DELETE", &path, &project.result, None).unwrap().0, 204);
+        }
+    }
+
+    /// Deletes the project.
+    pub fn delete(self, url: &str) {
+        let project = self.project.unwrap();
+        let answer = request(url, "DELETE", &format!("/projects/{}", project.id), &project.result, b"", &[]);
+        assert_eq!(answer.unwrap().0, 204);
+    }
+}

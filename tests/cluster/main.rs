@@ -1,0 +1,13 @@
+//! A whole cluster of real processes: PostgreSQL, Redis with two replicas and three sentinels, MinIO, two API processes and three
+//! workers behind nginx; and what happens when any of them is killed, frozen, cut off or flushed.
+
+mod kit;
+#[path = "../service/mod.rs"]
+mod service;
+#[path = "../stack/mod.rs"]
+mod stack;
+
+mod cluster_kills;
+mod cluster_load;
+mod cluster_outages;
+mod cluster_selftest;
