@@ -9,6 +9,7 @@
 //! - [`encoding_file`], [`block_file`], [`candidate_file`]: our own files, in the frame of [`sealed`]
 //! - [`similarity_file`]: the serialization of PyPI anonlink
 //! - [`results`]: result JSON, and CSV for the command line
+//! - [`secret_box`]: sealing of secrets that lie in the metadata store
 
 pub mod block_file;
 pub mod block_hash;
@@ -17,5 +18,6 @@ pub mod encoding_file;
 pub mod json;
 pub mod results;
 pub mod sealed;
+pub mod secret_box;
 pub mod similarity_file;
 pub mod upload;

@@ -3,13 +3,19 @@
 //! On top of the `object_store` crate, which gives a directory and (in a cluster) S3 the same interface. An object appears
 //! whole or not at all: a writer that is dropped before [`Writer::finish`] leaves nothing behind.
 //!
-//! - [`s3`]: S3 and stores that speak like it.
+//! - `s3`: S3 and stores that speak like it.
+//! - `exchange`: the buckets that clients may reach, with temporary credentials from `sts`.
+//! - `foreign`: stores of strangers, and which `address`es they may be at.
 //!
 //! Names are `{project}/{what}-{lease}` and are made by [`name`]; nobody else builds one.
 
+mod address;
 mod error;
+mod exchange;
+mod foreign;
 pub mod name;
 mod s3;
+mod sts;
 mod writer;
 
 use std::collections::HashMap;
@@ -28,6 +34,9 @@ use crate::config::objects::BucketAt;
 use s3::Requests;
 
 pub use error::{StoreError, StoreResult};
+pub use exchange::{DownloadStore, Exchange, Grant, UploadStore};
+pub use foreign::{Foreign, ForeignError};
+pub use sts::{Policy, Sts, StsError, TemporaryCredentials};
 pub use writer::Writer;
 
 /// Deletions that are under way at once.

@@ -41,6 +41,21 @@ pub fn result(project: ProjectId, which: &str, lease: &str) -> String {
     object(project, &format!("result-{which}"), lease)
 }
 
+/// Begins the names of what lies in the bucket of uploads rather than among our own objects.
+const UPLOADED: &str = "uploads:";
+
+/// Everything that a party has put into the bucket of uploads, as a name to register. `lease` keeps the registrations of
+/// attempts apart; an empty one is for the project's whole life.
+pub fn uploaded(project: ProjectId, party: u16, lease: &str) -> String {
+    format!("{UPLOADED}{project}/{party}#{lease}")
+}
+
+/// Project and party of such a name; `None` for every other.
+pub fn uploaded_by(name: &str) -> Option<(ProjectId, u16)> {
+    let (project, rest) = name.strip_prefix(UPLOADED)?.split_once('/')?;
+    Some((project.parse().ok()?, rest.split_once('#')?.0.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +68,9 @@ mod tests {
         assert_ne!(a, encodings(project, 1, "aa"));
         assert_ne!(a, encodings(project, 0, "bb"));
         assert_ne!(a, blocks(project, 0, "aa"));
+        assert_eq!(uploaded_by(&a), None);
+        assert_eq!(uploaded_by(&uploaded(project, 12, "aa")), Some((project, 12)));
+        assert_eq!(uploaded_by(&uploaded(project, 0, "")), Some((project, 0)));
         assert!(is_service(SEAL_KEY) && !is_service(&a));
     }
 }

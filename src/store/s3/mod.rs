@@ -14,7 +14,7 @@ use super::StoreResult;
 use crate::config::objects::{BucketAt, Keys};
 use client::{Connector, retries};
 
-pub(super) use requests::{OpenUpload, Requests, signed, trusted_segment};
+pub(super) use requests::{OpenUpload, Requests, patiently, signed, trusted_segment};
 
 /// A connection to a bucket.
 pub(super) fn connect(at: &BucketAt, client: reqwest::Client) -> StoreResult<(AmazonS3, Requests)> {

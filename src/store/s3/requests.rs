@@ -195,19 +195,7 @@ impl Requests {
         query: &str,
         body: Bytes,
     ) -> StoreResult<(StatusCode, String)> {
-        let (begun, mut pause) = (Instant::now(), PAUSES.0);
-        loop {
-            let answer = self.try_once(&method, key, query, body.clone()).await;
-            let again = match &answer {
-                Ok((status, _)) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-                Err(failure) => failure.passing,
-            };
-            if !again || begun.elapsed() > PATIENCE {
-                return answer.map_err(|failure| failure.error);
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
-        }
+        patiently(|| self.try_once(&method, key, query, body.clone())).await
     }
 
     async fn try_once(
@@ -240,6 +228,29 @@ pub struct Failure {
 impl Failure {
     fn lasting(error: StoreError) -> Self {
         Self { error, passing: false }
+    }
+}
+
+/// Sends a request until it is answered by something other than a failure of the server's, or patience is at its end.
+///
+/// # Errors
+/// The last try's failure.
+pub async fn patiently<F>(once: impl Fn() -> F) -> StoreResult<(StatusCode, String)>
+where
+    F: Future<Output = Result<(StatusCode, String), Failure>>,
+{
+    let (begun, mut pause) = (Instant::now(), PAUSES.0);
+    loop {
+        let answer = once().await;
+        let again = match &answer {
+            Ok((status, _)) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Err(failure) => failure.passing,
+        };
+        if !again || begun.elapsed() > PATIENCE {
+            return answer.map_err(|failure| failure.error);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
     }
 }
 
