@@ -106,6 +106,7 @@ async fn a_metadata_store_without_tables_is_not_ready() {
     let state = anonlink::api::ApiState::new(
         std::sync::Arc::new(empty),
         service.store.clone(),
+        anonlink::staging::External::default(),
         service.state.cache.clone(),
         service.state.settings.clone(),
         service.state.random.clone(),

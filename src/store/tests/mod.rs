@@ -53,7 +53,7 @@ pub(super) async fn bucket(minio: &Minio, name: &str) -> (Store, BucketAt) {
 }
 
 #[tokio::test]
-async fn s3_stores_objects() {
+async fn minio_stores_objects() {
     let minio = Minio::start();
     let (store, at) = bucket(&minio, "data").await;
     suite(store.clone()).await;
@@ -106,7 +106,7 @@ async fn s3_stores_objects() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_for_a_while_is_waited_for() {
+async fn minio_that_is_away_for_a_while_is_waited_for() {
     let mut minio = Minio::start();
     let (store, _) = bucket(&minio, "data").await;
     minio.daemon().kill();
