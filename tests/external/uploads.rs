@@ -69,18 +69,18 @@ fn minio_takes_blocks_beside_encodings() {
     let clks = |rows: &[u8]| serde_json::from_slice::<Value>(&document(rows, 128)).unwrap()["clks"].clone();
 
     let project = site.project(json!({"uses_blocking": true}));
-    for party in 0..2 {
-        site.post(&project, party, json!({"encodings": clks(&rows[party]), "blocks": blocks}), 201);
+    for (party, rows) in rows.iter().enumerate() {
+        site.post(&project, party, json!({"encodings": clks(rows), "blocks": blocks}), 201);
     }
     let wanted = site.link(&project, 0.7);
 
     let project = site.project(json!({"uses_blocking": true}));
-    for party in 0..2 {
+    for (party, rows) in rows.iter().enumerate() {
         let leave = site.authorize(&project, party);
         let [encodings, objects] =
             ["encodings.json", "blocks.json"].map(|name| format!("{}/{name}", leave.path));
         let file = |path: &str| json!({"file": {"path": path, "bucket": leave.bucket}, "credentials": leave.credentials});
-        leave.client().put_encodings(&encodings, &document(&rows[party], 128), 60, 128);
+        leave.client().put_encodings(&encodings, &document(rows, 128), 60, 128);
         let alone = site.post(&project, party, json!({"encodings": file(&encodings)}), 403);
         assert!(alone["detail"].as_str().unwrap().contains("uses blocking"), "{alone}");
         let missing =
