@@ -6,7 +6,7 @@
 //! Imports go downwards only (a test checks it):
 //!
 //! ```text
-//! main → cli → { api, jobs } → { db, store, cache } → { config, telemetry } → { domain, matching, codec }
+//! main → cli → { api, jobs } → staging → { db, store, cache } → { config, telemetry } → { domain, matching, codec }
 //! ```
 
 #![deny(unsafe_code)]
@@ -19,6 +19,7 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod jobs;
+pub mod staging;
 pub mod store;
 pub mod telemetry;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: &[&[&str]] = &[
     &["cli"],
     &["api", "jobs"],
+    &["staging"],
     &["db", "store", "cache"],
     &["config", "telemetry"],
     &["codec", "domain"],

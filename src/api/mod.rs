@@ -2,11 +2,12 @@
 //!
 //! - `routes`: one table of all routes; `server`: connections; `probes`: a listener for probes and metrics; `state`: what every handler shares.
 //! - `projects`, `uploads`, `runs`, `status`, `version`, `health`, `openapi`: the handlers, a file each.
-//! - `auth`, `body`, `json`, `problem`: what handlers are made of: rights, request bodies, errors.
+//! - `auth`, `body`, `grant`, `json`, `problem`: what handlers are made of: rights, request bodies, leave to use an object store, errors.
 //! - `layers`: what happens to every request on its way in and out.
 
 mod auth;
 mod body;
+mod grant;
 mod health;
 mod json;
 mod layers;

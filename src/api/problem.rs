@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use thiserror::Error;
 
 use crate::db::DbError;
-use crate::store::StoreError;
+use crate::staging::StagingError;
+use crate::store::{StoreError, StsError};
 
 /// Media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -75,9 +76,18 @@ pub enum ApiError {
     /// The object store failed.
     #[error("object store")]
     Store(#[from] StoreError),
+    /// The token service failed.
+    #[error("token service")]
+    Sts(#[from] StsError),
     /// Something else inside failed.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<StagingError> for ApiError {
+    fn from(error: StagingError) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 /// What a client is told.
@@ -135,7 +145,7 @@ impl ApiError {
                 "the metadata store is out of reach; try again",
                 Some(Duration::from_secs(1)),
             ),
-            Self::Db(_) | Self::Store(_) | Self::Internal(_) => hidden(
+            Self::Db(_) | Self::Store(_) | Self::Sts(_) | Self::Internal(_) => hidden(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "something failed inside the service; its log says what, under this answer's X-Request-Id",
                 None,
@@ -151,6 +161,12 @@ impl ApiError {
             }
             Self::Store(error) => {
                 tracing::error!(error = error as &dyn std::error::Error, "the object store failed")
+            }
+            Self::Sts(error) => {
+                tracing::error!(
+                    error = error as &dyn std::error::Error,
+                    "no temporary credentials for the object store"
+                )
             }
             Self::Internal(error) => tracing::error!(error, "a request failed"),
             _ => {}

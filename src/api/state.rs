@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::config::ApiArgs;
 use crate::db::{Db, Lease};
 use crate::domain::{Clock, Random, Token, random_bytes};
+use crate::staging::External;
 use crate::store::Store;
 
 /// What every handler shares; used behind an [`Arc`].
@@ -18,6 +19,8 @@ pub struct ApiState {
     pub db: Arc<dyn Db>,
     /// The object store.
     pub store: Store,
+    /// The object stores that clients may reach.
+    pub external: External,
     /// Wake-ups, progress, request rates and what else may be lost.
     pub cache: Cache,
     /// The API's settings.
@@ -33,16 +36,19 @@ pub struct ApiState {
 
 impl ApiState {
     /// Puts the parts together.
+    #[expect(clippy::too_many_arguments, reason = "each is named by its type")]
     pub fn new(
         db: Arc<dyn Db>,
         store: Store,
+        external: External,
         cache: Cache,
         settings: ApiArgs,
         random: Arc<dyn Random>,
         clock: Arc<dyn Clock>,
         scratch: PathBuf,
     ) -> Arc<Self> {
-        Arc::new(Self { db, store, cache, settings, random, clock, scratch, cleanups: Cleanups::default() })
+        let cleanups = Cleanups::default();
+        Arc::new(Self { db, store, external, cache, settings, random, clock, scratch, cleanups })
     }
 
     /// A fresh token.

@@ -21,7 +21,8 @@ use crate::db::postgres::PostgresDb;
 use crate::db::sqlite::SqliteDb;
 use crate::domain::{Clock, Random, random_bytes};
 use crate::jobs::{JobContext, JobSettings, turned_true};
-use crate::store::{Store, StoreError, name};
+use crate::staging::External;
+use crate::store::{Exchange, Store, StoreError, name};
 
 /// Pause between two looks at something that is waited for.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -54,6 +55,7 @@ pub(super) struct Backends {
     pub store: Store,
     pub cache: Cache,
     pub objects: ObjectStores,
+    exchange: Exchange,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     data: DataArgs,
@@ -66,6 +68,8 @@ impl BackendArgs {
         self.database.database_server.clear();
         self.redis.redis_server.clear();
         self.objects.minio_server = None;
+        self.objects.upload_object_store_enabled = false;
+        self.objects.download_object_store_enabled = false;
     }
 
     /// Opens what the settings name. Servers need not be within reach yet; the embedded data directory is made if it is missing.
@@ -98,8 +102,9 @@ impl BackendArgs {
                 (Metadata::Embedded(db.clone()), Arc::new(db), store)
             }
         };
+        let exchange = Exchange::open(&objects)?;
         let data = self.data.clone();
-        Ok(Backends { metadata, db, store, cache, objects, clock, random, data })
+        Ok(Backends { metadata, db, store, cache, objects, exchange, clock, random, data })
     }
 }
 
@@ -168,10 +173,17 @@ impl Backends {
         }
     }
 
-    /// What the API's handlers share.
-    pub fn api_state(&self, settings: &ApiArgs, scratch: PathBuf) -> Arc<ApiState> {
+    /// What the API's handlers share. Without a `seal_key` it is read from the object store when it is needed.
+    pub fn api_state(
+        &self,
+        settings: &ApiArgs,
+        scratch: PathBuf,
+        seal_key: Option<[u8; 32]>,
+    ) -> Arc<ApiState> {
         let (db, store, cache) = (self.db.clone(), self.store.clone(), self.cache.clone());
-        ApiState::new(db, store, cache, settings.clone(), self.random.clone(), self.clock.clone(), scratch)
+        let external = External::new(self.exchange.clone(), seal_key);
+        let (random, clock) = (self.random.clone(), self.clock.clone());
+        ApiState::new(db, store, external, cache, settings.clone(), random, clock, scratch)
     }
 
     /// What tasks need, for a process of this name.
@@ -185,9 +197,20 @@ impl Backends {
             similarity_limit: args.similarity_scores_max_candidate_pairs,
             lease: Duration::from_secs(args.lease_seconds),
             kernel: args.kernel.resolve()?,
+            scratch: self.scratch()?,
             permutation_key: seal_key,
         };
         let (db, store, cache) = (self.db.clone(), self.store.clone(), self.cache.clone());
-        Ok(JobContext::new(db, store, cache, settings, self.random.clone()))
+        let external = External::new(self.exchange.clone(), Some(seal_key));
+        Ok(JobContext::new(db, store, external, cache, settings, self.random.clone()))
+    }
+
+    /// Where workers put temporary files: into the data directory, or wherever the system has them.
+    fn scratch(&self) -> Result<PathBuf> {
+        let Metadata::Embedded(_) = self.metadata else { return Ok(std::env::temp_dir()) };
+        let scratch = self.data.scratch();
+        let failed = || format!("the directory {} can't be made", scratch.display());
+        std::fs::create_dir_all(&scratch).with_context(failed)?;
+        Ok(scratch)
     }
 }

@@ -26,7 +26,7 @@ impl Api {
     pub(super) async fn bind(backends: &Backends, settings: &ApiArgs) -> Result<Self> {
         let scratch =
             tempfile::tempdir().context("no directory for temporary files (TMPDIR names another)")?;
-        let state = backends.api_state(settings, scratch.path().to_owned());
+        let state = backends.api_state(settings, scratch.path().to_owned(), None);
         let listener = TcpListener::bind(settings.listen).await;
         let listener = listener
             .with_context(|| format!("can't listen on {} (--listen names another)", settings.listen))?;

@@ -81,8 +81,9 @@ impl Service {
         if recovered > 0 {
             tracing::info!(tasks = recovered, "taken up again what the last server left");
         }
-        let context = backends.job_context(SERVER, jobs, backends.seal_key().await?)?;
-        let state = backends.api_state(api, scratch);
+        let seal_key = backends.seal_key().await?;
+        let context = backends.job_context(SERVER, jobs, seal_key)?;
+        let state = backends.api_state(api, scratch, Some(seal_key));
         let clock = backends.clock.clone();
         let listener = TcpListener::bind(api.listen).await;
         let listener =

@@ -1,5 +1,6 @@
 //! What every task needs: the stores, the settings, the caches.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::cache::Cache as SharedCache;
 use crate::db::Db;
 use crate::domain::{ComparisonId, Random, ResultType};
 use crate::matching::kernel::Kernel;
+use crate::staging::External;
 use crate::store::Store;
 
 /// Settings of the workers.
@@ -31,6 +33,8 @@ pub struct JobSettings {
     pub lease: Duration,
     /// Comparison kernel.
     pub kernel: Kernel,
+    /// Directory for temporary files.
+    pub scratch: PathBuf,
     /// Key that turns a run's stored seed into the seed of its permutations: whoever reads the metadata alone can't redo them.
     pub permutation_key: [u8; 32],
 }
@@ -53,6 +57,8 @@ pub struct JobContext {
     pub db: Arc<dyn Db>,
     /// Objects.
     pub store: Store,
+    /// The object stores that clients may reach.
+    pub external: External,
     /// Wake-ups, progress, and what else may be lost.
     pub cache: SharedCache,
     /// Settings.
@@ -74,6 +80,7 @@ impl JobContext {
     pub fn new(
         db: Arc<dyn Db>,
         store: Store,
+        external: External,
         cache: SharedCache,
         settings: JobSettings,
         random: Arc<dyn Random>,
@@ -88,6 +95,7 @@ impl JobContext {
             facts: Cache::new(FACTS),
             db,
             store,
+            external,
             cache,
             settings,
             random,

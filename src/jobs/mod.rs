@@ -1,7 +1,7 @@
 //! Workers: they take tasks from the ledger and do them.
 //!
 //! - `runner`: claims, runs, completes; `heartbeat`: keeps the leases of what runs.
-//! - `plan`, `compare`, `finish`: one file per kind of task.
+//! - `ingest`, `plan`, `compare`, `finish`: one file per kind of task.
 //! - `data`: loads encodings and blocks, and keeps them between tasks; `candidates`: reads and writes candidate files.
 //! - `housekeeping`: takes up what dead workers left, and sweeps objects that nothing needs.
 
@@ -15,6 +15,7 @@ mod facts;
 mod finish;
 mod heartbeat;
 mod housekeeping;
+mod ingest;
 mod plan;
 mod runner;
 mod shutdown;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::compare::{Comparing, compare};
 use super::finish::finish;
 use super::heartbeat::Heartbeat;
+use super::ingest::ingest;
 use super::plan::plan;
 use super::shutdown::turned_true;
 use super::{JobContext, JobError};
@@ -185,9 +186,7 @@ async fn work(
     cancelled: &Arc<AtomicBool>,
 ) -> Result<Outcome, JobError> {
     match task.work.clone() {
-        Work::Ingest { .. } => {
-            Err(JobError::Permanent("data in an object store can't be brought in here".into()))
-        }
+        Work::Ingest { party, source } => ingest(context, task, party, &source, cancelled).await,
         Work::Plan { run } => plan(context, task.project, run).await,
         Work::Compare { comparison, threshold, number, part } => {
             compare(context, task, Comparing { comparison, threshold, number, part }, cancelled).await

@@ -205,36 +205,61 @@ impl Store {
     /// # Errors
     /// The store is out of reach; some may have been deleted.
     pub async fn delete_all(&self, names: &[String]) -> StoreResult<()> {
-        let deletions = stream::iter(names).map(|name| self.delete(name)).buffer_unordered(DELETIONS);
-        deletions.try_collect().await
+        // Owned names: a stream that borrows its items can't be sent between threads.
+        let deletions = stream::iter(names.to_vec()).map(|name| async move { self.delete(&name).await });
+        deletions.buffer_unordered(DELETIONS).try_collect().await
     }
 
-    /// Deletes every object whose name begins with `prefix` (which should end in `/`), and aborts what is being uploaded there,
-    /// be it under names that this service would never choose. Returns how many objects went.
+    /// Deletes the object at `path` and every object below it, and aborts what is being uploaded there, be it under names that
+    /// this service would never choose. Returns how many objects went from below.
     ///
     /// # Errors
     /// The store is out of reach; some may have been deleted.
-    pub async fn delete_under(&self, prefix: &str) -> StoreResult<usize> {
+    pub async fn delete_under(&self, path: &str) -> StoreResult<usize> {
+        self.delete(path).await?;
         let mut gone = 0;
         if let Kind::S3(requests) = &self.kind {
-            self.abort_uploads_under(prefix).await?;
+            let prefix = format!("{path}/");
+            self.abort_uploads_under(&prefix).await?;
             loop {
-                let keys = requests.keys(prefix).await?;
+                let keys = requests.keys(&prefix, "").await?;
                 if keys.is_empty() {
                     return Ok(gone);
                 }
-                let deletions =
-                    stream::iter(&keys).map(|key| requests.delete(key)).buffer_unordered(DELETIONS);
-                deletions.try_collect::<()>().await?;
                 gone += keys.len();
+                let deletions = stream::iter(keys).map(|(key, _)| async move { requests.delete(&key).await });
+                deletions.buffer_unordered(DELETIONS).try_collect::<()>().await?;
             }
         }
-        let mut names = self.inner.list(Some(&ObjectPath::from(prefix)));
+        let mut names = self.inner.list(Some(&ObjectPath::from(path)));
         while let Some(found) = names.try_next().await? {
             self.delete(found.location.as_ref()).await?;
             gone += 1;
         }
         Ok(gone)
+    }
+
+    /// The next names after this one, at most a thousand, in order, as they are: some may be none that this service would choose.
+    /// With the time of their last change. Buckets only: nobody else writes into directories.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn page(&self, after: &str) -> StoreResult<Vec<(String, jiff::Timestamp)>> {
+        match &self.kind {
+            Kind::S3(requests) => requests.keys("", after).await,
+            Kind::Memory | Kind::Directory(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Deletes an object of a bucket by its name as it is.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    pub async fn delete_key(&self, name: &str) -> StoreResult<()> {
+        match &self.kind {
+            Kind::S3(requests) => requests.delete(name).await,
+            Kind::Memory | Kind::Directory(_) => self.delete(name).await,
+        }
     }
 
     /// Aborts multipart uploads under names that begin with `prefix`; returns how many. Directories and memory have none.

@@ -106,6 +106,7 @@ async fn a_metadata_store_without_tables_is_not_ready() {
     let state = anonlink::api::ApiState::new(
         std::sync::Arc::new(empty),
         service.store.clone(),
+        anonlink::staging::External::default(),
         service.state.cache.clone(),
         service.state.settings.clone(),
         service.state.random.clone(),
@@ -137,6 +138,7 @@ async fn without_redis_the_service_is_degraded_and_ready() {
     let state = anonlink::api::ApiState::new(
         state.db.clone(),
         state.store.clone(),
+        anonlink::staging::External::default(),
         anonlink::cache::Cache::connect(&flags.redis, None).unwrap(),
         state.settings.clone(),
         state.random.clone(),

@@ -12,6 +12,7 @@ use anonlink::db::Lease;
 use anonlink::db::ledger::{ClaimedTask, Held, Outcome};
 use anonlink::db::sqlite::SqliteDb;
 use anonlink::domain::{Queue, random_bytes};
+use anonlink::staging::External;
 use anonlink::store::Store;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -60,8 +61,16 @@ impl Service {
         let settings = Flags::parse_from(flags).api;
         let scratch = folder.path().to_owned();
         let cache = Cache::local(settings.rate());
-        let state =
-            ApiState::new(db.clone(), store.clone(), cache, settings, Arc::new(OsRandom), clock, scratch);
+        let state = ApiState::new(
+            db.clone(),
+            store.clone(),
+            External::default(),
+            cache,
+            settings,
+            Arc::new(OsRandom),
+            clock,
+            scratch,
+        );
         Self { router: router(state.clone()), state, db, store, folder }
     }
 

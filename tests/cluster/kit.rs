@@ -94,10 +94,12 @@ impl Cluster {
             cluster.add_worker();
         }
         cluster.nginx = Some(Nginx::start(&cluster.ports, true));
-        let url = cluster.url();
-        wait_for("the cluster to be ready", || {
-            service::request_root(&url, "/health/ready").is_ok_and(|(status, _)| status == 200)
-        });
+        for url in (0..api).map(|index| cluster.api_url(index)).chain([cluster.url()]) {
+            wait_for("the cluster to be ready", || {
+                let answer = service::request_root(&url, "/health/ready");
+                answer.is_ok_and(|(status, body)| status == 200 && !body.windows(8).any(|w| w == b"degraded"))
+            });
+        }
         cluster
     }
 

@@ -1,5 +1,8 @@
 //! A private MinIO.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use tempfile::TempDir;
 
 use super::{Daemon, find, free_ports, wait_until};
@@ -12,6 +15,7 @@ pub struct Minio {
     daemon: Daemon,
     port: u16,
     endpoint: String,
+    secure: bool,
     folder: TempDir,
 }
 
@@ -21,9 +25,36 @@ impl Minio {
         Self::start_with(&[])
     }
 
+    /// Starts it with a certificate of its own making for 127.0.0.1 and TLS alone.
+    pub fn start_secure() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let certificates = folder.path().join("configuration");
+        std::fs::create_dir_all(&certificates).unwrap();
+        let made = Command::new(find("openssl", &["/usr/bin"]))
+            .current_dir(&certificates)
+            .args(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=minio"
+                    .split(' '),
+            )
+            .args("-addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE".split(' '))
+            .args("-keyout private.key -out public.crt".split(' '))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        Self::start_in(folder, &[], true)
+    }
+
+    /// The authority behind its certificate, as a file.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("configuration/public.crt")
+    }
+
     /// Starts it with more of its environment variables set.
     pub fn start_with(environment: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), environment, false)
+    }
+
+    fn start_in(folder: TempDir, environment: &[(&str, &str)], secure: bool) -> Self {
         let ports = free_ports(2);
         let (address, console) = (format!("127.0.0.1:{}", ports[0]), format!("127.0.0.1:{}", ports[1]));
         let disk = folder.path().join("disk").display().to_string();
@@ -56,7 +87,7 @@ impl Minio {
             &variables,
             None,
         );
-        let mut minio = Self { daemon, port: ports[0], endpoint: address, folder };
+        let mut minio = Self { daemon, port: ports[0], endpoint: address, secure, folder };
         minio.wait();
         minio
     }
@@ -105,6 +136,10 @@ impl Minio {
 
     fn wait(&mut self) {
         self.daemon.wait_for_port(self.port);
+        if self.secure {
+            // It can't be asked without TLS; whoever talks to it is patient.
+            return;
+        }
         let (endpoint, port) = (self.endpoint.clone(), self.port);
         wait_until("MinIO to be ready", move || ready(&endpoint, port));
     }

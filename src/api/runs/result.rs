@@ -5,14 +5,16 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::api::auth::{Caller, Target};
+use crate::api::grant::Address;
 use crate::api::json::JSON;
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
@@ -61,12 +63,21 @@ pub async fn get(
             stored(&state, &caller, &run, object).await
         }
         (RunResult::Permutations { .. }, TokenKind::Update { .. }) => Err(ApiError::NoAccess),
-        (RunResult::SimilarityScores { .. }, _) if headers.contains_key(ADDRESS_WANTED) => Err(NO_ADDRESS),
+        (RunResult::SimilarityScores { object, .. }, _) if headers.contains_key(ADDRESS_WANTED) => {
+            address(&state, &object).await
+        }
         (RunResult::SimilarityScores { object, .. }, _) => {
             let (_, file) = open(&state, &caller, &run, &object).await?;
             Ok(answer(None, similarity_text(file)))
         }
     }
+}
+
+/// Credentials to get the binary file, and where it is.
+async fn address(state: &ApiState, object: &str) -> Result<Response, ApiError> {
+    let grant = state.external.download().ok_or(NO_ADDRESS)?.authorize(object).await?;
+    let (credentials, object) = Address::of(grant);
+    Ok(Json(serde_json::json!({"credentials": credentials, "object": object})).into_response())
 }
 
 /// A document that is sent as it is stored.

@@ -6,9 +6,8 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 
-use super::session::{Object, Session};
-use super::staged::Rows;
-use super::{Accepted, broken_promise, size_rules};
+use super::session::Session;
+use super::{Accepted, size_rules};
 use crate::api::auth::{Caller, Target};
 use crate::api::body::{RequestBody, content_length, expect_content_type};
 use crate::api::problem::ApiError;
@@ -17,6 +16,7 @@ use crate::codec::upload::PackedParser;
 use crate::db::projects::ProjectRecord;
 use crate::db::uploads::Verdict;
 use crate::domain::UploadSummary;
+use crate::staging::{Object, Rows, broken_promise};
 
 /// Media type of packed encodings.
 const OCTETS: &str = "application/octet-stream";

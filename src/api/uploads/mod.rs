@@ -1,12 +1,12 @@
 //! Uploads: [`json`] and [`binary`] bodies go through one [`session`] each, which holds the right to upload and the objects
-//! that are being written; [`staged`] turns rows and block ids into those objects.
+//! that are being written; [`external`] is for data that lie in an object store.
 //!
 //! A body is parsed once, while it comes in, and never held: memory is the same for a kilobyte and for ten gigabytes.
 
 pub mod binary;
+mod external;
 pub mod json;
 mod session;
-mod staged;
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -15,7 +15,6 @@ use serde::Serialize;
 use super::state::ApiState;
 use crate::codec::upload::SizeRules;
 use crate::db::projects::ProjectRecord;
-use crate::domain::project::promised_size;
 use crate::matching::encoding::MAX_ENCODING_BYTES;
 
 /// The answer to an upload that was taken.
@@ -41,13 +40,4 @@ fn size_rules(state: &ApiState, project: &ProjectRecord) -> SizeRules {
         wanted: project.encoding_size.map(bytes),
         pad: false,
     }
-}
-
-/// What is wrong with encodings of this size, in bytes, if the project's schema promises another one.
-fn broken_promise(project: &ProjectRecord, size: u32) -> Option<String> {
-    let promised = promised_size(&project.schema)?;
-    (!promised.is_kept_by(size as usize)).then(|| {
-        let (bits, found) = (promised.bits, u64::from(size) * 8);
-        format!("encoding 0 has {size} bytes ({found} bits), but the project's schema says clkConfig.l = {bits} bits")
-    })
 }

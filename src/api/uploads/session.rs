@@ -12,22 +12,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
-use crate::db::uploads::{BeginUpload, FinishUpload, Verdict};
+use crate::db::uploads::{AcceptExternal, BeginUpload, FinishUpload, Verdict};
 use crate::db::{Db, Lease};
 use crate::domain::{ProjectId, Queue};
-use crate::store::{Writer, name};
+use crate::staging::{Object, Place, Source};
+use crate::store::Writer;
 
 /// Longest time between two renewals of the lease.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
-
-/// The object that something is written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Object {
-    /// The encoding file.
-    Encodings,
-    /// The block file.
-    Blocks,
-}
 
 /// An upload under way.
 pub struct Session {
@@ -88,10 +80,7 @@ impl Session {
     /// The name of an object of this upload.
     pub fn name(&self, object: Object) -> String {
         let Right { project, party, lease, .. } = self.right;
-        match object {
-            Object::Encodings => name::encodings(project, party, &lease.hex()),
-            Object::Blocks => name::blocks(project, party, &lease.hex()),
-        }
+        object.name(project, party, &lease.hex())
     }
 
     /// Keeps the right alive; to be called whenever data came.
@@ -102,42 +91,6 @@ impl Session {
         match self.right.renewed.elapsed() >= self.right.renew_every {
             true => self.right.renew().await,
             false => Ok(()),
-        }
-    }
-
-    /// Appends to an object. It is registered before its first byte is written, so that it is never orphaned.
-    ///
-    /// # Errors
-    /// A store failed, or the right was lost.
-    pub async fn write(&mut self, object: Object, bytes: &[u8]) -> Result<(), ApiError> {
-        let writer = match &mut self.writers[object as usize] {
-            Some(writer) => writer,
-            None => {
-                let name = self.name(object);
-                let Right { project, lease, ttl, .. } = self.right;
-                self.state.db.register_object(&name, project, lease, ttl).await?;
-                self.writers[object as usize].insert(self.state.store.writer(&name))
-            }
-        };
-        Ok(self.right.during(writer.write(bytes)).await??)
-    }
-
-    /// Waits for something while the right is kept alive.
-    ///
-    /// # Errors
-    /// 403 if the right was lost.
-    pub async fn while_waiting<T>(&mut self, work: impl Future<Output = T>) -> Result<T, ApiError> {
-        self.right.during(work).await
-    }
-
-    /// Makes an object visible.
-    ///
-    /// # Errors
-    /// A store failed, or the right was lost.
-    pub async fn close(&mut self, object: Object) -> Result<(), ApiError> {
-        match self.writers[object as usize].take() {
-            Some(writer) => Ok(self.right.during(writer.finish()).await??),
-            None => Ok(()),
         }
     }
 
@@ -153,6 +106,33 @@ impl Session {
         // Waited for, so that the token can be used again as soon as the client has its answer.
         self.give_back().await;
         concluded
+    }
+
+    /// Ends an upload whose data lie in an object store: a worker will bring them in. Returns the receipt token.
+    ///
+    /// # Errors
+    /// The failure; 403 if the right was lost.
+    pub async fn conclude_external(mut self, source: Result<Source, ApiError>) -> Result<String, ApiError> {
+        let concluded = match source {
+            Ok(source) => self.accept(&source).await,
+            Err(error) => Err(error),
+        };
+        self.give_back().await;
+        concluded
+    }
+
+    async fn accept(&mut self, source: &Source) -> Result<String, ApiError> {
+        let Right { project, party, lease, .. } = self.right;
+        let receipt = self.state.token();
+        let text = serde_json::to_string(source).map_err(|error| ApiError::Internal(error.to_string()))?;
+        match self.state.db.accept_external(project, party, lease, receipt.digest(), &text).await? {
+            AcceptExternal::Accepted => {
+                self.open = false;
+                self.state.cache.ring(Queue::Default);
+                Ok(receipt.reveal())
+            }
+            AcceptExternal::LeaseLost => Err(lost()),
+        }
     }
 
     async fn finish(&mut self, verdict: &Verdict) -> Result<String, ApiError> {
@@ -181,6 +161,34 @@ impl Session {
         } else {
             abort(aborted).await;
         }
+    }
+}
+
+impl Place for Session {
+    type Error = ApiError;
+
+    async fn write(&mut self, object: Object, bytes: &[u8]) -> Result<(), ApiError> {
+        let writer = match &mut self.writers[object as usize] {
+            Some(writer) => writer,
+            None => {
+                let name = self.name(object);
+                let Right { project, lease, ttl, .. } = self.right;
+                self.state.db.register_object(&name, project, lease, ttl).await?;
+                self.writers[object as usize].insert(self.state.store.writer(&name))
+            }
+        };
+        Ok(self.right.during(writer.write(bytes)).await??)
+    }
+
+    async fn close(&mut self, object: Object) -> Result<(), ApiError> {
+        match self.writers[object as usize].take() {
+            Some(writer) => Ok(self.right.during(writer.finish()).await??),
+            None => Ok(()),
+        }
+    }
+
+    async fn while_waiting<T: Send>(&mut self, work: impl Future<Output = T> + Send) -> Result<T, ApiError> {
+        self.right.during(work).await
     }
 }
 

@@ -145,15 +145,21 @@ impl Requests {
         self.done(self.send(Method::DELETE, &upload.key, &query, Bytes::new()).await?)
     }
 
-    /// Keys that begin with `prefix`: the first thousand.
+    /// Keys that begin with `prefix` and come after `after`, with the time of their last change: the first thousand.
     ///
     /// # Errors
     /// The store is out of reach, or doesn't let us.
-    pub async fn keys(&self, prefix: &str) -> StoreResult<Vec<String>> {
-        let query = format!("encoding-type=url&list-type=2&prefix={}", trusted_segment(prefix));
+    pub async fn keys(&self, prefix: &str, after: &str) -> StoreResult<Vec<(String, jiff::Timestamp)>> {
+        let mut query = format!("encoding-type=url&list-type=2&prefix={}", trusted_segment(prefix));
+        if !after.is_empty() {
+            query += &format!("&start-after={}", trusted_segment(after));
+        }
         let answer = self.asked(&query).await?;
-        let keys = records(&answer, "Contents")?.into_iter().filter_map(|mut found| found.remove("Key"));
-        Ok(keys.map(|key| decoded(&key)).collect())
+        let read = |found: std::collections::HashMap<String, String>| {
+            let changed = found.get("LastModified").and_then(|text| text.parse().ok());
+            Some((decoded(found.get("Key")?), changed.unwrap_or(jiff::Timestamp::UNIX_EPOCH)))
+        };
+        Ok(records(&answer, "Contents")?.into_iter().filter_map(read).collect())
     }
 
     /// Deletes an object by its key as it is; one that is gone is fine.

@@ -77,7 +77,7 @@ async fn malformed(session: Arc<Session>) -> Result<()> {
 
 async fn no_project(session: Arc<Session>) -> Result<()> {
     let token = Secret::new(stranger()?);
-    for id in [stranger()?, "0".into(), "x".repeat(TOKEN_LENGTH), "a%2Fb".into(), "a%00b".into()] {
+    for id in [stranger()?, "0".into(), "x".repeat(TOKEN_LENGTH), "a%2Fb".into(), "a%20b".into()] {
         refused(&session, Request::get(format!("/projects/{id}")).token(&token)).await?;
         refused(&session, Request::delete(format!("/projects/{id}")).token(&token)).await?;
         refused(&session, Request::get(format!("/projects/{id}/runs")).token(&token)).await?;

@@ -47,13 +47,14 @@ pub(super) async fn bucket(minio: &Minio, name: &str) -> (Store, BucketAt) {
         ca: None,
     };
     let store = Store::s3(&at).unwrap();
-    assert!(store.check().await.unwrap_err().to_string().contains("no such bucket"));
+    let missing = store.check().await.unwrap_err().to_string();
+    assert!(missing.contains("no such bucket"), "{missing}");
     assert!(store.ensure_bucket().await.unwrap());
     (store, at)
 }
 
 #[tokio::test]
-async fn s3_stores_objects() {
+async fn minio_stores_objects() {
     let minio = Minio::start();
     let (store, at) = bucket(&minio, "data").await;
     suite(store.clone()).await;
@@ -106,7 +107,7 @@ async fn s3_stores_objects() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_for_a_while_is_waited_for() {
+async fn minio_that_is_away_for_a_while_is_waited_for() {
     let mut minio = Minio::start();
     let (store, _) = bucket(&minio, "data").await;
     minio.daemon().kill();
@@ -124,4 +125,27 @@ async fn a_store_that_is_away_for_a_while_is_waited_for() {
     assert!(matches!(error, StoreError::Backend(_)), "{error}");
     assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
     store.check().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn minio_is_spoken_to_by_tls_with_the_authority_that_was_named() {
+    let minio = Minio::start_secure();
+    let (access, secret) = minio.root();
+    let at = BucketAt {
+        server: Server::parse(minio.endpoint(), true).unwrap(),
+        bucket: "data".into(),
+        region: "us-east-1".into(),
+        path_style: true,
+        keys: Some(Keys { access: Secret::new(access), secret: Secret::new(secret), session: None }),
+        ca: Some(minio.authority()),
+    };
+    let store = Store::s3(&at).unwrap();
+    assert!(store.ensure_bucket().await.unwrap());
+    store.put("p/a", Bytes::from_static(b"by TLS")).await.unwrap();
+    assert_eq!(store.read("p/a").await.unwrap(), "by TLS");
+    let distrustful = Store::s3(&BucketAt { ca: None, ..at.clone() }).unwrap();
+    let error = distrustful.check().await.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    let missing = Store::s3(&BucketAt { ca: Some("/nowhere/ca.pem".into()), ..at }).unwrap_err().to_string();
+    assert!(missing.contains("/nowhere/ca.pem"), "{missing}");
 }
