@@ -211,14 +211,14 @@ impl Store {
     }
 
     /// Deletes the object at `path` and every object below it, and aborts what is being uploaded there, be it under names that
-    /// this service would never choose. Returns how many objects went from below.
+    /// this service would never choose. Returns how many objects went from below it.
     ///
     /// # Errors
     /// The store is out of reach; some may have been deleted.
     pub async fn delete_under(&self, path: &str) -> StoreResult<usize> {
-        self.delete(path).await?;
         let mut gone = 0;
         if let Kind::S3(requests) = &self.kind {
+            self.delete(path).await?;
             let prefix = format!("{path}/");
             self.abort_uploads_under(&prefix).await?;
             loop {
@@ -230,6 +230,12 @@ impl Store {
                 let deletions = stream::iter(keys).map(|(key, _)| async move { requests.delete(&key).await });
                 deletions.buffer_unordered(DELETIONS).try_collect::<()>().await?;
             }
+        }
+        // A directory of this name is no object, and can't be deleted as one.
+        match self.size(path).await {
+            Ok(_) => self.delete(path).await?,
+            Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error),
         }
         let mut names = self.inner.list(Some(&ObjectPath::from(path)));
         while let Some(found) = names.try_next().await? {

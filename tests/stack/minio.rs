@@ -145,15 +145,16 @@ impl Minio {
     }
 }
 
-/// Whether it says that it is ready. It accepts connections some time before.
+/// Whether it says that it is ready. It accepts connections some time before, and says "200, offline" for a while.
 fn ready(endpoint: &str, port: u16) -> bool {
     use std::io::{Read, Write};
 
     let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
     let request =
-        format!("GET /minio/health/ready HTTP/1.1\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n");
+        format!("GET /minio/health/cluster HTTP/1.1\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n");
     let mut answer = String::new();
     stream.write_all(request.as_bytes()).is_ok()
         && stream.read_to_string(&mut answer).is_ok()
         && answer.starts_with("HTTP/1.1 200")
+        && !answer.to_ascii_lowercase().contains("x-minio-server-status: offline")
 }

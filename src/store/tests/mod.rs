@@ -47,7 +47,8 @@ pub(super) async fn bucket(minio: &Minio, name: &str) -> (Store, BucketAt) {
         ca: None,
     };
     let store = Store::s3(&at).unwrap();
-    assert!(store.check().await.unwrap_err().to_string().contains("no such bucket"));
+    let missing = store.check().await.unwrap_err().to_string();
+    assert!(missing.contains("no such bucket"), "{missing}");
     assert!(store.ensure_bucket().await.unwrap());
     (store, at)
 }
