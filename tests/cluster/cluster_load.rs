@@ -1,8 +1,9 @@
 //! What the cluster costs its stores.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::kit::Cluster;
+use crate::service::{self, call, create, parties, post_run, result, run_state, upload, wait_for};
 
 #[test]
 fn twenty_idle_workers_leave_postgresql_alone() {
@@ -22,4 +23,48 @@ fn twenty_idle_workers_leave_postgresql_alone() {
     println!("20 idle workers: {rate:.1} transactions per second");
     assert!(rate < 50.0, "{rate} transactions per second");
     assert!(rate > 0.5, "nobody looks for work: {rate} transactions per second");
+}
+
+/// Times of one run on ever fresh comparisons, seconds: the best of some, and its result.
+fn timed(url: &str, project: &service::Project, rounds: usize) -> (f64, Vec<u8>) {
+    let mut best = f64::INFINITY;
+    let mut groups = Vec::new();
+    for _ in 0..rounds {
+        let started = Instant::now();
+        let run = post_run(url, project, 0.9).unwrap();
+        wait_for("the run", || run_state(url, project, &run).unwrap().0 == "completed");
+        best = best.min(started.elapsed().as_secs_f64());
+        groups = result(url, project, &run).unwrap().1;
+        let path = format!("/projects/{}/runs/{run}", project.id);
+        assert_eq!(call(url, "DELETE", &path, &project.result, None).unwrap().0, 204);
+    }
+    (best, groups)
+}
+
+/// Figures of docs/performance.md: `cargo test --release --test cluster -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures: takes a quiet machine and a release build"]
+fn cluster_scaling_and_overhead() {
+    const ROWS: usize = 100_000;
+    // A kernel slow enough for the comparing to outweigh everything else on two cores.
+    let mut cluster = Cluster::start(1, 0, &[("CONCURRENCY", "1"), ("ANONLINK_KERNEL", "avx2")]);
+    let url = cluster.url();
+    let rows = parties(ROWS, 5);
+    let project = create(&url, "groups").unwrap();
+    for (party, rows) in rows.iter().enumerate() {
+        assert_eq!(upload(&url, &project, party, 128, rows).unwrap(), 201);
+    }
+    cluster.set("CHUNK_SIZE_AIM", "100_000_000");
+    cluster.add_pinned_worker(0);
+    let (one, first) = timed(&url, &project, 3);
+    cluster.add_pinned_worker(1);
+    let (two, second) = timed(&url, &project, 3);
+    assert!(first == second);
+    println!("100 tasks: one worker {one:.2} s, two {two:.2} s: {:.2} times as fast", one / two);
+    cluster.workers.clear();
+    cluster.set("CHUNK_SIZE_AIM", "1_000_000");
+    cluster.add_pinned_worker(0);
+    let (many, third) = timed(&url, &project, 1);
+    assert!(first == third);
+    println!("10 000 tasks: one worker {many:.2} s: {:.2} ms more for each task", (many - one) / 9.9);
 }

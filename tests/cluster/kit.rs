@@ -103,6 +103,27 @@ impl Cluster {
         cluster
     }
 
+    /// Starts one more worker that may use one core only.
+    pub fn add_pinned_worker(&mut self, core: usize) {
+        self.started += 1;
+        let arguments =
+            ["-c", &core.to_string(), env!("CARGO_BIN_EXE_anonlink"), "work", "--log-level", "warn"];
+        let worker = Daemon::start(
+            &format!("pinned-{}", self.started),
+            self.folder.path(),
+            &crate::stack::find("taskset", &["/usr/bin"]),
+            &arguments.map(str::to_owned),
+            &self.environment,
+            None,
+        );
+        self.workers.push(worker);
+    }
+
+    /// Sets a variable for processes that are started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     fn process(&mut self, name: &str, arguments: &[&str]) -> Daemon {
         self.started += 1;
         let name = format!("{name}-{}", self.started);
