@@ -11,7 +11,7 @@ use prometheus::{
     TextEncoder, core::Collector,
 };
 
-/// Media type of [`text`].
+/// Media type of [`Metrics::text`].
 pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Seconds: from a look into a cache to a large merge.

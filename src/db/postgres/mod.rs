@@ -3,9 +3,9 @@
 //! Behaves as the embedded store does (one suite tests both). Its tables live in the connection's current schema, and the time is
 //! the server's: leases mean the same to every process, whatever its own clock says.
 //!
-//! - [`pool`], [`tls`], [`transaction`], [`error`]: connections, and what runs on them. `transaction` states the order of locks.
-//! - [`projects`], [`uploads`], [`runs`], [`ledger`], [`objects`], [`schema`]: the traits.
-//! - [`transitions`], [`ingested`]: changes of state that several of them make.
+//! - `pool`, `tls`, `transaction`, `error`: connections, and what runs on them. `transaction` states the order of locks.
+//! - `projects`, `uploads`, `runs`, `ledger`, `objects`, `schema`: the traits.
+//! - `transitions`, `ingested`: changes of state that several of them make.
 
 mod error;
 mod ingested;
