@@ -32,7 +32,10 @@ fn timed(url: &str, project: &service::Project, rounds: usize) -> (f64, Vec<u8>)
     for _ in 0..rounds {
         let started = Instant::now();
         let run = post_run(url, project, 0.9).unwrap();
-        wait_for("the run", || run_state(url, project, &run).unwrap().0 == "completed");
+        // Rarely: the questions cost the workers' cores too.
+        while run_state(url, project, &run).unwrap().0 != "completed" {
+            std::thread::sleep(Duration::from_millis(100));
+        }
         best = best.min(started.elapsed().as_secs_f64());
         groups = result(url, project, &run).unwrap().1;
         let path = format!("/projects/{}/runs/{run}", project.id);
