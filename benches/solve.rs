@@ -69,8 +69,20 @@ fn two_parties(c: &mut Criterion) {
     });
     group.bench_function("solve", |bencher| bencher.iter(|| solve(sorted.iter().copied(), &layout)));
     group.bench_function("merge of 64 runs", |bencher| {
-        let run = |run: usize| sorted.iter().skip(run).step_by(64).map(|&key| Ok::<_, ()>(key));
-        bencher.iter(|| Merge::new((0..64).map(run).collect()).count());
+        let run = |run: usize| sorted.iter().skip(run).step_by(64).copied().collect::<Vec<_>>();
+        let runs: Vec<Vec<u64>> = (0..64).map(run).collect();
+        let merge = |runs: Vec<Vec<u64>>| {
+            let (mut merge, mut count) = (Merge::new(runs.into_iter().map(Vec::into_iter).collect()), 0);
+            let mut batch = Vec::new();
+            loop {
+                let Ok(()) = merge.next_batch(&mut batch);
+                if batch.is_empty() {
+                    return count;
+                }
+                count += batch.len();
+            }
+        };
+        bencher.iter_batched(|| runs.clone(), merge, BatchSize::LargeInput);
     });
     group.bench_function("sort of tuples", |bencher| {
         let tuples: Vec<(f64, u32, u32)> = keys

@@ -14,7 +14,7 @@
 //! Keys order as candidates do (best first), so the finish task merges files by comparing integers alone.
 //! Two files can be merged only if their layouts are the same bytes.
 
-use super::sealed::{FileError, Format, SealedWriter, Unsealer};
+use super::sealed::{FileError, Format, SealedWriter, TRAILER_LEN, Unsealer};
 
 /// Longest layout, in bytes.
 pub const MAX_LAYOUT: usize = 64;
@@ -67,6 +67,11 @@ pub struct CandidateSummary {
     pub count: u64,
     /// Digest of the whole file.
     pub digest: [u8; 32],
+}
+
+/// Bytes of a file of so many keys of type `K`.
+pub fn candidate_file_len<K: CandidateKey>(keys: u64) -> u64 {
+    (HEADER_LEN + TRAILER_LEN) as u64 + keys * K::WIDTH as u64
 }
 
 /// Writes a candidate file.
@@ -223,6 +228,7 @@ mod tests {
         let (last, summary) = writer.finish();
         assert_eq!(summary.count, keys.len() as u64);
         file.extend(last);
+        assert_eq!(candidate_file_len::<K>(summary.count), file.len() as u64);
         file
     }
 

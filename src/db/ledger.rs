@@ -144,8 +144,8 @@ pub struct RunForWork {
 pub struct CandidateFiles {
     /// The comparison's floor threshold.
     pub threshold: f64,
-    /// Object names, in the order of the parts.
-    pub objects: Vec<String>,
+    /// Names and candidates of the objects, in the order of the parts.
+    pub objects: Vec<(String, u64)>,
     /// Candidates in all.
     pub candidates: u64,
 }

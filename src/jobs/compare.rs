@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::candidates::{FileKey, write_keys};
+use super::candidates::{FileKey, KeyWriter};
 use super::data::blocking;
 use super::facts::{Facts, PartyFacts, layout_bytes};
+use super::slot::Slot;
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Outcome};
 use crate::domain::ComparisonId;
@@ -37,13 +38,14 @@ pub(super) async fn compare(
     task: &ClaimedTask,
     work: Comparing,
     cancelled: &Arc<AtomicBool>,
+    slot: &Slot,
 ) -> Result<Outcome, JobError> {
     let facts = context.facts(task.project, work.comparison, work.threshold).await?;
     let object = name::candidates(task.project, work.number, &task.lease.hex());
     context.db.register_object(&object, task.project, task.lease, context.settings.lease).await?;
     let candidates = match facts.spec.layout.fits_u64() {
-        true => search::<u64>(context, task, &facts, &work, &object, cancelled).await?,
-        false => search::<u128>(context, task, &facts, &work, &object, cancelled).await?,
+        true => search::<u64>(context, task, &facts, &work, &object, cancelled, slot).await?,
+        false => search::<u128>(context, task, &facts, &work, &object, cancelled, slot).await?,
     };
     let (limit, limit_name) = context.settings.limit(facts.result_type);
     Ok(Outcome::Compared { object, candidates, limit, limit_name })
@@ -56,6 +58,7 @@ async fn search<K: FileKey>(
     work: &Comparing,
     object: &str,
     cancelled: &Arc<AtomicBool>,
+    slot: &Slot,
 ) -> Result<u64, JobError> {
     let (limit, limit_name) = context.settings.limit(facts.result_type);
     let enough = move |found: usize| match found as u64 > limit {
@@ -127,12 +130,20 @@ async fn search<K: FileKey>(
             keys
         }
     };
-    let (store, handle, object) = (context.store.clone(), Handle::current(), object.to_owned());
-    let (layout, cancelled) = (facts.spec.layout, cancelled.clone());
-    blocking(move || {
+    let layout = facts.spec.layout;
+    let keys = blocking(move || {
         sort_keys(&mut keys, layout.bits());
+        Ok(keys)
+    })
+    .await?;
+    slot.computed().await;
+    let (store, handle, object) = (context.store.clone(), Handle::current(), object.to_owned());
+    let cancelled = cancelled.clone();
+    blocking(move || {
         let stop = || cancelled.load(Ordering::Relaxed);
-        write_keys(&store, &handle, &object, &layout_bytes(&layout), keys.into_iter().map(Ok), &stop)
+        let mut writer = KeyWriter::new(&store, &handle, &object, &layout_bytes(&layout), &stop)?;
+        writer.write(&keys)?;
+        writer.finish()
     })
     .await
 }

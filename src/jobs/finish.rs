@@ -1,6 +1,6 @@
 //! `finish`: merges the candidate files of a comparison as streams and turns them into the run's result in one pass.
 //!
-//! Memory: one window per merged file, and the solver's, which grows with the records (and, for three or more parties, the edges
+//! Memory: two windows per merged run of files (64 MiB at most), a few batches, and the solver's, which grows with the records (and, for three or more parties, the edges
 //! between groups that may still merge), never with the candidates.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use blake2::digest::consts::U32;
 use blake2::digest::{FixedOutput, KeyInit, Update};
 use tokio::runtime::Handle;
 
-use super::candidates::{FileKey, merged, write_keys};
+use super::candidates::{FAN_IN, FileKey, KeyFile, KeyWriter, Merging, runs};
 use super::data::blocking;
 use super::facts::{Facts, layout_bytes};
 use super::{JobContext, JobError};
@@ -20,35 +20,24 @@ use crate::codec::similarity_file::{SIMILARITY_HEADER, SimilarityPair, write_pai
 use crate::db::ledger::{ClaimedTask, Outcome, RunForWork};
 use crate::db::runs::RunResult;
 use crate::domain::{ComparisonId, ResultType, RunId};
-use crate::matching::key::Candidate;
+use crate::matching::key::PartyPair;
 use crate::matching::permutation::permute;
 use crate::matching::solve::{Groups, Solver};
-use crate::store::{Store, Writer, name};
+use crate::store::{Writer, name};
 
-/// Files that are merged at once; more are merged into fewer first.
-const FAN_IN: usize = 128;
 /// Bytes of text collected before they go to the store.
 const PIECE: usize = 256 << 10;
-/// Candidates between two looks at whether the task was cancelled.
-const LOOK: u64 = 1 << 16;
 
 /// Everything that the blocking part needs.
 struct Finishing {
-    store: Store,
+    context: Arc<JobContext>,
+    task: ClaimedTask,
+    merging: Merging,
     handle: Handle,
     facts: Arc<Facts>,
     run: RunForWork,
-    files: Vec<String>,
-    permutation_seed: [u8; 32],
-    outputs: Outputs,
+    files: Vec<KeyFile>,
     cancelled: Arc<AtomicBool>,
-}
-
-/// Names of the objects to write; all are registered.
-struct Outputs {
-    result: String,
-    permutations: [String; 2],
-    premerged: Vec<String>,
 }
 
 pub(super) async fn finish(
@@ -61,28 +50,15 @@ pub(super) async fn finish(
     let particulars = context.db.run_for_work(run).await?.ok_or(JobError::Cancelled)?;
     let files = context.db.candidate_files(comparison).await?.ok_or(JobError::Cancelled)?;
     let facts = context.facts(task.project, comparison, files.threshold).await?;
-    let lease = task.lease.hex();
-    let object = |which: &str| name::result(task.project, which, &lease);
-    let outputs = Outputs {
-        result: object(particulars.result_type.name()),
-        permutations: [object("permutation-0"), object("permutation-1")],
-        premerged: premerge_names(files.objects.len()).map(|i| object(&format!("merge-{i}"))).collect(),
-    };
-    let mut names = vec![&outputs.result];
-    if particulars.result_type == ResultType::Permutations {
-        names.extend(&outputs.permutations);
-    }
-    for object in names.into_iter().chain(&outputs.premerged) {
-        context.db.register_object(object, task.project, task.lease, context.settings.lease).await?;
-    }
+    let handle = Handle::current();
     let finishing = Finishing {
-        store: context.store.clone(),
-        handle: Handle::current(),
-        permutation_seed: unseal(&context.settings.permutation_key, &particulars.seed),
+        merging: Merging::new(context.store.clone(), handle.clone(), &layout_bytes(&facts.spec.layout)),
+        context: context.clone(),
+        task: task.clone(),
+        handle,
         run: particulars,
-        files: files.objects,
+        files: files.objects.into_iter().map(|(object, keys)| KeyFile { object, keys }).collect(),
         facts,
-        outputs,
         cancelled: cancelled.clone(),
     };
     blocking(move || match finishing.facts.spec.layout.fits_u64() {
@@ -91,16 +67,6 @@ pub(super) async fn finish(
     })
     .await
     .map(Outcome::Finished)
-}
-
-/// Numbers of the files that merging so many files in groups makes on the way.
-fn premerge_names(files: usize) -> std::ops::Range<usize> {
-    let (mut left, mut made) = (files, 0);
-    while left > FAN_IN {
-        left = left.div_ceil(FAN_IN);
-        made += left;
-    }
-    0..made
 }
 
 /// The seed of a run's permutations: the stored one, keyed with a secret that the metadata store doesn't hold (BLAKE2b-256, RFC
@@ -117,6 +83,15 @@ impl Finishing {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// The name of an object of this task, announced to the metadata store.
+    fn announce(&self, which: &str) -> Result<String, JobError> {
+        let (context, task) = (&self.context, &self.task);
+        let object = name::result(task.project, which, &task.lease.hex());
+        let lease = context.settings.lease;
+        self.handle.block_on(context.db.register_object(&object, task.project, task.lease, lease))?;
+        Ok(object)
+    }
+
     fn result<K: FileKey>(&self) -> Result<RunResult, JobError> {
         let files = self.premerge::<K>()?;
         match self.run.result_type {
@@ -126,58 +101,72 @@ impl Finishing {
         }
     }
 
-    /// Merges groups of files until no more than [`FAN_IN`] are left.
-    fn premerge<K: FileKey>(&self) -> Result<Vec<String>, JobError> {
+    /// Merges groups of files until no more than [`FAN_IN`] runs are left.
+    fn premerge<K: FileKey>(&self) -> Result<Vec<KeyFile>, JobError> {
         let layout = layout_bytes(&self.facts.spec.layout);
-        let mut files = self.files.clone();
-        let mut names = self.outputs.premerged.iter();
-        while files.len() > FAN_IN {
+        let (mut files, mut made) = (self.files.clone(), 0);
+        loop {
+            let runs = runs::<K>(&files);
+            if runs.len() <= FAN_IN {
+                return Ok(files);
+            }
             let mut fewer = Vec::new();
-            for (group, name) in files.chunks(FAN_IN).zip(names.by_ref()) {
-                let keys = merged::<K>(&self.store, &self.handle, group, &layout)?;
-                write_keys(&self.store, &self.handle, name, &layout, keys, &|| self.stop())?;
-                fewer.push(name.clone());
+            for group in runs.chunks(FAN_IN) {
+                let object = self.announce(&format!("merge-{made}"))?;
+                made += 1;
+                let stop = || self.stop();
+                let mut writer = KeyWriter::new(&self.context.store, &self.handle, &object, &layout, &stop)?;
+                let members = group.first().map_or(0, |run| run.start)..group.last().map_or(0, |run| run.end);
+                self.merging.each::<K>(&files[members], |keys| writer.write(keys).map(|()| true))?;
+                fewer.push(KeyFile { keys: writer.finish()?, object });
             }
             files = fewer;
         }
-        Ok(files)
     }
 
-    /// Hands every candidate at or above the run's threshold on, in the total order.
+    /// Hands the keys of every candidate at or above the run's threshold on, in the total order.
     fn each<K: FileKey>(
         &self,
-        files: &[String],
-        mut take: impl FnMut(Candidate) -> Result<(), JobError>,
+        files: &[KeyFile],
+        mut take: impl FnMut(&[K]) -> Result<(), JobError>,
     ) -> Result<u64, JobError> {
         let spec = &self.facts.spec;
+        let reaching = spec.ranks.reaching(self.run.threshold);
         let mut count = 0;
-        for key in merged::<K>(&self.store, &self.handle, files, &layout_bytes(&spec.layout))? {
-            let candidate = spec.layout.decode(&spec.ranks, key?);
-            let candidate = candidate
-                .ok_or_else(|| JobError::Permanent("a candidate file holds no candidates".into()))?;
-            if candidate.score < self.run.threshold {
-                break;
-            }
-            take(candidate)?;
-            count += 1;
-            if count % LOOK == 0 && self.stop() {
+        self.merging.each::<K>(files, |keys| {
+            if self.stop() {
                 return Err(JobError::Cancelled);
             }
-        }
+            let enough = keys.partition_point(|key| key.unpack(&spec.layout).0 < reaching);
+            take(&keys[..enough])?;
+            count += enough as u64;
+            Ok(enough == keys.len())
+        })?;
         Ok(count)
     }
 
-    fn solve<K: FileKey>(&self, files: &[String]) -> Result<Groups, JobError> {
+    fn solve<K: FileKey>(&self, files: &[KeyFile]) -> Result<Groups, JobError> {
         let rows: Vec<u32> = self.facts.parties.iter().map(|party| party.count).collect();
         let permanent = |error: crate::matching::solve::SolveError| JobError::Permanent(error.to_string());
         let mut solver = Solver::new(&rows).map_err(permanent)?;
-        let candidates = self.each::<K>(files, |candidate| solver.push(&candidate).map_err(permanent))?;
+        // The order implies the score: it need not be looked up.
+        let layout = &self.facts.spec.layout;
+        let pairs: Vec<PartyPair> = PartyPair::all(rows.len()).collect();
+        let candidates = self.each::<K>(files, |keys| {
+            for key in keys {
+                let (pair, row0, row1) = layout.records(*key);
+                let PartyPair { party0, party1 } = *pairs.get(pair as usize).ok_or_else(no_candidate)?;
+                solver.push_pair(party0, row0, party1, row1).map_err(permanent)?;
+            }
+            Ok(())
+        })?;
         tracing::debug!(candidates, peak_edges = solver.peak_edges(), "solved");
         Ok(solver.finish())
     }
 
     fn groups(&self, groups: &Groups) -> Result<RunResult, JobError> {
-        let mut output = Output::new(self, &self.outputs.result);
+        let object = self.announce(ResultType::Groups.name())?;
+        let mut output = Output::new(self, &object);
         let mut text = GroupsText::new(TextFormat::Json, &mut output.buffer);
         for group in groups.iter() {
             text.group(group.iter().map(|(party, row)| (u32::from(*party), *row)), &mut output.buffer);
@@ -185,48 +174,57 @@ impl Finishing {
         }
         let groups = text.finish(&mut output.buffer);
         output.finish()?;
-        Ok(RunResult::Groups { object: self.outputs.result.clone(), groups })
+        Ok(RunResult::Groups { object, groups })
     }
 
-    fn similarity<K: FileKey>(&self, files: &[String]) -> Result<RunResult, JobError> {
-        let mut output = Output::new(self, &self.outputs.result);
+    fn similarity<K: FileKey>(&self, files: &[KeyFile]) -> Result<RunResult, JobError> {
+        let object = self.announce(ResultType::SimilarityScores.name())?;
+        let spec = &self.facts.spec;
+        let mut output = Output::new(self, &object);
         output.buffer.extend_from_slice(&SIMILARITY_HEADER);
-        let candidates = self.each::<K>(files, |candidate| {
-            let pair = SimilarityPair {
-                score: candidate.score,
-                party0: u32::from(candidate.party0),
-                party1: u32::from(candidate.party1),
-                row0: candidate.row0,
-                row1: candidate.row1,
-            };
-            write_pairs(&[pair], &mut output.buffer);
+        let candidates = self.each::<K>(files, |keys| {
+            for key in keys {
+                let candidate = spec.layout.decode(&spec.ranks, *key).ok_or_else(no_candidate)?;
+                let pair = SimilarityPair {
+                    score: candidate.score,
+                    party0: u32::from(candidate.party0),
+                    party1: u32::from(candidate.party1),
+                    row0: candidate.row0,
+                    row1: candidate.row1,
+                };
+                write_pairs(&[pair], &mut output.buffer);
+            }
             output.flush_if_large()
         })?;
         output.finish()?;
-        Ok(RunResult::SimilarityScores { object: self.outputs.result.clone(), candidates })
+        Ok(RunResult::SimilarityScores { object, candidates })
     }
 
     fn permutations(&self, groups: &Groups) -> Result<RunResult, JobError> {
         let [a, b] = self.facts.parties.as_slice() else {
             return Err(JobError::Permanent("permutations are for two parties".into()));
         };
+        let mask = self.announce(ResultType::Permutations.name())?;
+        let permutations = [self.announce("permutation-0")?, self.announce("permutation-1")?];
         let pairs = groups.pairs();
-        let permuted = permute(self.permutation_seed, a.count, b.count, &pairs)
+        let seed = unseal(&self.context.settings.permutation_key, &self.run.seed);
+        let permuted = permute(seed, a.count, b.count, &pairs)
             .map_err(|error| JobError::Permanent(error.to_string()))?;
-        let mut output = Output::new(self, &self.outputs.result);
+        let mut output = Output::new(self, &mask);
         mask_json(permuted.mask.iter().by_vals(), |piece| output.push(&piece))?;
         output.finish()?;
-        for (permutation, object) in permuted.permutation.iter().zip(&self.outputs.permutations) {
+        for (permutation, object) in permuted.permutation.iter().zip(&permutations) {
             let mut output = Output::new(self, object);
             permutation_json(permutation.iter().copied(), a.count.min(b.count), |piece| output.push(&piece))?;
             output.finish()?;
         }
-        Ok(RunResult::Permutations {
-            mask: self.outputs.result.clone(),
-            permutations: self.outputs.permutations.clone(),
-            matches: pairs.len() as u64,
-        })
+        Ok(RunResult::Permutations { mask, permutations, matches: pairs.len() as u64 })
     }
+}
+
+/// What a key that belongs to no candidate means: never so in files whose digests are right.
+fn no_candidate() -> JobError {
+    JobError::Permanent("a candidate file holds no candidates".into())
 }
 
 /// An object being written from a thread that may block.
@@ -238,7 +236,11 @@ struct Output<'a> {
 
 impl<'a> Output<'a> {
     fn new(finishing: &'a Finishing, object: &str) -> Self {
-        Self { finishing, writer: finishing.store.writer(object), buffer: Vec::with_capacity(2 * PIECE) }
+        Self {
+            finishing,
+            writer: finishing.context.store.writer(object),
+            buffer: Vec::with_capacity(2 * PIECE),
+        }
     }
 
     fn push(&mut self, piece: &[u8]) -> Result<(), JobError> {
@@ -271,15 +273,6 @@ impl<'a> Output<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn premerging_names_every_file_it_makes() {
-        assert_eq!(premerge_names(0).len(), 0);
-        assert_eq!(premerge_names(FAN_IN).len(), 0);
-        assert_eq!(premerge_names(FAN_IN + 1).len(), 2);
-        assert_eq!(premerge_names(FAN_IN * FAN_IN).len(), FAN_IN);
-        assert_eq!(premerge_names(FAN_IN * FAN_IN + 1).len(), FAN_IN + 1 + 2);
-    }
 
     #[test]
     fn the_stored_seed_alone_tells_nothing() {

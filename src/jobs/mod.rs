@@ -1,6 +1,6 @@
 //! Workers: they take tasks from the ledger and do them.
 //!
-//! - `runner`: claims, runs, completes; `heartbeat`: keeps the leases of what runs.
+//! - `runner`: claims, runs, completes; `slot`: how many at once; `heartbeat`: keeps the leases of what runs.
 //! - `ingest`, `plan`, `compare`, `finish`: one file per kind of task.
 //! - `data`: loads encodings and blocks, and keeps them between tasks; `candidates`: reads and writes candidate files.
 //! - `housekeeping`: takes up what dead workers left, and sweeps objects that nothing needs.
@@ -19,6 +19,7 @@ mod ingest;
 mod plan;
 mod runner;
 mod shutdown;
+mod slot;
 
 pub use context::{JobContext, JobSettings};
 pub use error::JobError;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::compare::{Comparing, compare};
@@ -13,6 +13,7 @@ use super::heartbeat::Heartbeat;
 use super::ingest::ingest;
 use super::plan::plan;
 use super::shutdown::turned_true;
+use super::slot::{Slot, Slots};
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
 use crate::db::{DbResult, Lease};
@@ -45,7 +46,7 @@ impl Runner {
 
     /// Works until `shutdown` turns true; then claims no more, gives running tasks `grace` to end, and hands the rest back.
     pub async fn run(self, shutdown: watch::Receiver<bool>, grace: Duration) {
-        let slots = Arc::new(Semaphore::new(self.context.settings.concurrency.max(1)));
+        let slots = Slots::new(self.context.settings.concurrency);
         let mut running = JoinSet::new();
         loop {
             // Ended tasks are forgotten as we go: the set holds what runs.
@@ -53,9 +54,8 @@ impl Runner {
             let slot = tokio::select! {
                 biased;
                 () = turned_true(shutdown.clone()) => break,
-                slot = slots.clone().acquire_owned() => slot,
+                slot = slots.core() => slot,
             };
-            let Ok(slot) = slot else { break };
             let listener = self.context.cache.listen(&self.queues);
             match self.claim().await {
                 Ok(Some(task)) => {
@@ -63,8 +63,7 @@ impl Runner {
                         (self.context.clone(), self.heartbeat.clone(), self.draining.clone());
                     running.spawn(async move {
                         let kind = task.work.kind();
-                        let done = run_task(&context, &heartbeat, &draining, task).await;
-                        drop(slot);
+                        let done = run_task(&context, &heartbeat, &draining, task, slot).await;
                         for queue in woken(kind, done) {
                             context.cache.ring(*queue);
                         }
@@ -127,19 +126,21 @@ fn woken(kind: TaskKind, done: bool) -> &'static [Queue] {
     }
 }
 
-/// Does a task; true if its outcome was recorded as done.
+/// Does a task in a slot; true if its outcome was recorded as done.
 async fn run_task(
     context: &Arc<JobContext>,
     heartbeat: &Heartbeat,
     draining: &AtomicBool,
     task: ClaimedTask,
+    slot: Slot,
 ) -> bool {
+    let slot = Arc::new(slot);
     let started = Instant::now();
     let kept = heartbeat.keep(task.id, task.lease);
     let cancelled = kept.cancelled.clone();
     let doing = {
-        let (context, task) = (context.clone(), task.clone());
-        tokio::spawn(async move { work(&context, &task, &cancelled).await })
+        let (context, task, slot) = (context.clone(), task.clone(), slot.clone());
+        tokio::spawn(async move { work(&context, &task, &cancelled, &slot).await })
     };
     let result = match doing.await {
         Ok(result) => result,
@@ -184,12 +185,13 @@ async fn work(
     context: &Arc<JobContext>,
     task: &ClaimedTask,
     cancelled: &Arc<AtomicBool>,
+    slot: &Slot,
 ) -> Result<Outcome, JobError> {
     match task.work.clone() {
         Work::Ingest { party, source } => ingest(context, task, party, &source, cancelled).await,
         Work::Plan { run } => plan(context, task.project, run).await,
         Work::Compare { comparison, threshold, number, part } => {
-            compare(context, task, Comparing { comparison, threshold, number, part }, cancelled).await
+            compare(context, task, Comparing { comparison, threshold, number, part }, cancelled, slot).await
         }
         Work::Finish { run, comparison } => finish(context, task, run, comparison, cancelled).await,
     }

@@ -1,109 +1,173 @@
 //! Merging sorted runs of keys into one.
 //!
-//! A k-way merge over fallible iterators, as candidate files are read as streams. Equal keys are one and the
-//! same candidate (found twice because a task was done twice), so all but one are dropped. Memory: one key
-//! per run.
+//! A k-way merge over runs that are read window by window, as candidate files are read as streams. Each step takes all keys up to
+//! a bound that every run has been read beyond, puts them into one batch, and sorts that: the standard library's stable sort
+//! finds the runs and merges them without branches. The batches ascend. Equal keys are one and the same candidate (found twice
+//! because a task was done twice), so all but one are dropped. Memory: one window per run, and one batch.
+//!
+//! For 64 interleaved runs of `u64` this is about eight times as fast as a heap of the runs' heads, key by key (`benches/solve.rs`).
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
+/// A run of ascending keys that is read window by window.
+pub trait Run<K> {
+    /// Why a run can't be read.
+    type Error;
+
+    /// Appends the run's next keys; none only if it has ended.
+    ///
+    /// # Errors
+    /// The run can't be read any further.
+    fn read(&mut self, keys: &mut Vec<K>) -> Result<(), Self::Error>;
+}
+
+/// Keys that one batch should hold: as many as a core's caches take.
+const BATCH: usize = 1 << 17;
 
 /// The ascending union, without duplicates, of runs that are each ascending.
-///
-/// An error of a run is handed out at once, and ends the merge: what follows could be out of order.
-pub struct Merge<K, I> {
-    /// The least unread key of each run that has one.
-    heads: BinaryHeap<Reverse<(K, usize)>>,
-    runs: Vec<I>,
+pub struct Merge<K, R> {
+    runs: Vec<Open<K, R>>,
     last: Option<K>,
-    /// Runs whose first key has not been read yet are `unread..`.
-    unread: usize,
-    failed: bool,
 }
 
-impl<K: Ord, I> Merge<K, I> {
-    /// Takes the runs. None is read before the first `next`.
-    pub fn new(runs: Vec<I>) -> Self {
-        Self { heads: BinaryHeap::with_capacity(runs.len()), runs, last: None, unread: 0, failed: false }
+/// A run that has not ended, and its window.
+struct Open<K, R> {
+    run: R,
+    window: Vec<K>,
+    /// Keys of the window that are in a batch already.
+    taken: usize,
+}
+
+impl<K: Ord + Copy, R: Run<K>> Merge<K, R> {
+    /// Takes the runs. None is read before the first batch.
+    pub fn new(runs: Vec<R>) -> Self {
+        let open = |run| Open { run, window: Vec::new(), taken: 0 };
+        Self { runs: runs.into_iter().map(open).collect(), last: None }
+    }
+
+    /// Fills `batch` with the next keys; empty only at the end.
+    ///
+    /// # Errors
+    /// A run can't be read. The merge must not be used any more.
+    pub fn next_batch(&mut self, batch: &mut Vec<K>) -> Result<(), R::Error> {
+        batch.clear();
+        while batch.is_empty() {
+            self.refill()?;
+            let step = (BATCH / self.runs.len().max(1)).max(1);
+            let Some(bound) = self.runs.iter().map(|run| run.ahead(step)).min() else { return Ok(()) };
+            let mut sources = 0;
+            for run in &mut self.runs {
+                let rest = &run.window[run.taken..];
+                let keys = &rest[..rest.partition_point(|key| *key <= bound)];
+                batch.extend_from_slice(keys);
+                run.taken += keys.len();
+                sources += usize::from(!keys.is_empty());
+            }
+            if sources > 1 {
+                batch.sort();
+            }
+            batch.dedup();
+            if batch.first().is_some_and(|first| self.last == Some(*first)) {
+                batch.remove(0);
+            }
+            self.last = batch.last().copied().or(self.last);
+        }
+        Ok(())
+    }
+
+    /// Reads on where a window has been used up, and drops the runs that have ended.
+    fn refill(&mut self) -> Result<(), R::Error> {
+        for run in &mut self.runs {
+            if run.taken == run.window.len() {
+                run.window.clear();
+                run.taken = 0;
+                run.run.read(&mut run.window)?;
+            }
+        }
+        self.runs.retain(|run| !run.window.is_empty());
+        Ok(())
     }
 }
 
-impl<K, E, I> Merge<K, I>
-where
-    K: Ord + Copy,
-    I: Iterator<Item = Result<K, E>>,
-{
-    /// The next key, duplicates included.
-    fn next_of_all(&mut self) -> Option<Result<K, E>> {
-        while self.unread < self.runs.len() {
-            let run = self.unread;
-            self.unread += 1;
-            match self.runs[run].next() {
-                Some(Ok(key)) => self.heads.push(Reverse((key, run))),
-                Some(Err(error)) => return Some(Err(error)),
-                None => {}
-            }
-        }
-        let mut head = self.heads.peek_mut()?;
-        let Reverse((key, run)) = *head;
-        match self.runs[run].next() {
-            // Replacing the top sifts once, where a pop and a push would sift twice.
-            Some(Ok(next)) => *head = Reverse((next, run)),
-            Some(Err(error)) => return Some(Err(error)),
-            None => {
-                PeekMut::pop(head);
-            }
-        }
-        Some(Ok(key))
+impl<K: Copy, R> Open<K, R> {
+    /// The key `step` keys ahead, or the window's last one.
+    fn ahead(&self, step: usize) -> K {
+        self.window[(self.taken + step).min(self.window.len()) - 1]
     }
 }
 
-impl<K, E, I> Iterator for Merge<K, I>
-where
-    K: Ord + Copy,
-    I: Iterator<Item = Result<K, E>>,
-{
-    type Item = Result<K, E>;
+/// Keys in memory, as one window.
+impl<K: Copy> Run<K> for std::vec::IntoIter<K> {
+    type Error = std::convert::Infallible;
 
-    fn next(&mut self) -> Option<Result<K, E>> {
-        while !self.failed {
-            match self.next_of_all()? {
-                Ok(key) if self.last == Some(key) => {}
-                Ok(key) => {
-                    self.last = Some(key);
-                    return Some(Ok(key));
-                }
-                Err(error) => {
-                    self.failed = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        None
+    fn read(&mut self, keys: &mut Vec<K>) -> Result<(), Self::Error> {
+        keys.extend(self);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn merged(runs: Vec<Vec<Result<u64, &'static str>>>) -> Vec<Result<u64, &'static str>> {
-        Merge::new(runs.into_iter().map(Vec::into_iter).collect()).collect()
+    /// A run in windows of some keys that may end in an error.
+    struct Windows {
+        keys: Vec<u64>,
+        window: usize,
+        error: Option<&'static str>,
+    }
+
+    impl Run<u64> for Windows {
+        type Error = &'static str;
+
+        fn read(&mut self, keys: &mut Vec<u64>) -> Result<(), &'static str> {
+            if self.keys.is_empty() {
+                return self.error.map_or(Ok(()), Err);
+            }
+            keys.extend(self.keys.drain(..self.window.min(self.keys.len())));
+            Ok(())
+        }
+    }
+
+    fn merged(runs: Vec<Windows>) -> Result<Vec<u64>, &'static str> {
+        let (mut merge, mut all, mut batch) = (Merge::new(runs), Vec::new(), Vec::new());
+        loop {
+            merge.next_batch(&mut batch)?;
+            if batch.is_empty() {
+                return Ok(all);
+            }
+            all.extend_from_slice(&batch);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn runs_merge_in_order_and_without_duplicates(
+            mut runs in prop::collection::vec((prop::collection::vec(0u64..60, 0..50), 1usize..20), 0..6),
+        ) {
+            runs.iter_mut().for_each(|(keys, _)| keys.sort_unstable());
+            let mut expected: Vec<u64> = runs.iter().flat_map(|(keys, _)| keys.clone()).collect();
+            expected.sort_unstable();
+            expected.dedup();
+            let windows = runs.into_iter().map(|(keys, window)| Windows { keys, window, error: None });
+            prop_assert_eq!(merged(windows.collect()), Ok(expected));
+        }
     }
 
     #[test]
-    fn runs_merge_in_order_and_without_duplicates() {
-        let runs = vec![vec![Ok(1), Ok(4), Ok(9)], vec![], vec![Ok(1), Ok(2), Ok(9), Ok(9)], vec![Ok(0)]];
-        assert_eq!(merged(runs), [0, 1, 2, 4, 9].map(Ok));
-        assert_eq!(merged(vec![]), []);
+    fn long_runs_merge_in_many_batches() {
+        let run = |first: u64| Windows {
+            keys: (0..300_000).map(|i| first + 3 * i).collect(),
+            window: 1000,
+            error: None,
+        };
+        assert_eq!(merged((0..3).map(run).collect()), Ok((0..900_000).collect()));
     }
 
     #[test]
     fn an_error_ends_the_merge() {
-        let runs = vec![vec![Ok(1), Ok(3), Err("torn file")], vec![Ok(2), Ok(5)]];
-        let keys = merged(runs);
-        assert_eq!(keys.last(), Some(&Err("torn file")));
-        assert_eq!(keys.iter().filter(|key| key.is_err()).count(), 1);
-        assert_eq!(merged(vec![vec![Ok(1)], vec![Err("no such file")]]), [Err("no such file")]);
+        let whole = Windows { keys: vec![2, 5], window: 1, error: None };
+        let torn = Windows { keys: vec![1, 3], window: 2, error: Some("torn file") };
+        assert_eq!(merged(vec![whole, torn]), Err("torn file"));
     }
 }

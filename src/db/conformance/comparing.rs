@@ -65,6 +65,7 @@ pub(super) async fn a_run_goes_its_way(bed: Bed) {
     assert_eq!(run, run_id(1));
     let files = db.candidate_files(comparison).await.unwrap().unwrap();
     assert_eq!((files.objects.len(), files.candidates, files.threshold), (3, 15, 0.8));
+    assert!(files.objects.iter().all(|(_, candidates)| *candidates == 5));
     assert_eq!(db.run(project, run).await.unwrap().unwrap().stage, Stage::Output);
     let object = bed.object(&task, "result").await;
     assert_eq!(db.complete(task.id, task.lease, &groups(object.clone())).await.unwrap(), Held::Yes);

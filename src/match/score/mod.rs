@@ -94,6 +94,19 @@ impl ScoreRanks {
         }
     }
 
+    /// How many of the ranks, counted from the best, have a score of at least `least`.
+    pub fn reaching(&self, least: f64) -> u32 {
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.score(middle) {
+                Some(score) if score >= least => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }
+
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         match &self.finder {
@@ -131,6 +144,10 @@ mod tests {
             let listed: Vec<f64> = (0..ranks.len()).map(|rank| ranks.score(rank).unwrap()).collect();
             assert_eq!(listed, expected, "{bytes} {floor}");
             assert_eq!(ranks.score(ranks.len()), None);
+            for least in [0.0, floor, 0.83, 6.0 / 7.0, 1.0] {
+                let reaching = expected.iter().filter(|&&score| score >= least).count();
+                assert_eq!(ranks.reaching(least), reaching as u32, "{bytes} {floor} {least}");
+            }
         }
     }
 

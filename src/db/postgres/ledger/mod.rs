@@ -89,12 +89,14 @@ impl Ledger for PostgresDb {
 
     async fn candidate_files(&self, comparison: ComparisonId) -> DbResult<Option<CandidateFiles>> {
         let sql = "SELECT threshold, candidates,
-                          ARRAY(SELECT object FROM candidate_files WHERE comparison_id = $1 ORDER BY number) AS objects
+                          ARRAY(SELECT object FROM candidate_files WHERE comparison_id = $1 ORDER BY number) AS objects,
+                          ARRAY(SELECT candidates FROM candidate_files WHERE comparison_id = $1 ORDER BY number) AS counts
                    FROM comparisons WHERE id = $1 AND state = 'complete'";
         let Some(row) = self.first(sql, params![comparison.0]).await? else { return Ok(None) };
+        let (objects, counts): (Vec<String>, Vec<i64>) = (get(&row, "objects")?, get(&row, "counts")?);
         Ok(Some(CandidateFiles {
             threshold: get(&row, "threshold")?,
-            objects: get(&row, "objects")?,
+            objects: objects.into_iter().zip(counts.into_iter().map(i64::unsigned_abs)).collect(),
             candidates: number(&row, "candidates")?,
         }))
     }

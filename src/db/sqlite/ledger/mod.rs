@@ -110,8 +110,11 @@ impl Ledger for SqliteDb {
                 Ok((row.get::<_, f64>("threshold")?, row.get::<_, i64>("candidates")?))
             })?;
             let Some((threshold, candidates)) = found else { return Ok(None) };
-            let sql = "SELECT object FROM candidate_files WHERE comparison_id = ?1 ORDER BY number";
-            let objects = collect(tx, sql, [comparison.0], |row| Ok(row.get(0)?))?;
+            let sql =
+                "SELECT object, candidates FROM candidate_files WHERE comparison_id = ?1 ORDER BY number";
+            let objects = collect(tx, sql, [comparison.0], |row| {
+                Ok((row.get("object")?, row.get::<_, i64>("candidates")?.unsigned_abs()))
+            })?;
             Ok(Some(CandidateFiles { threshold, objects, candidates: candidates.unsigned_abs() }))
         })
         .await
