@@ -5,7 +5,8 @@
 //! finds the runs and merges them without branches. The batches ascend. Equal keys are one and the same candidate (found twice
 //! because a task was done twice), so all but one are dropped. Memory: one window per run, and one batch.
 //!
-//! For 64 interleaved runs of `u64` this is about eight times as fast as a heap of the runs' heads, key by key (`benches/solve.rs`).
+//! Against a heap of the runs' heads, key by key, on evenly interleaved runs of `u64`: 2.6 times as fast for 2 runs, 1.6 times for
+//! 64 (50 million keys a second and core), 1.5 times for 128.
 
 /// A run of ascending keys that is read window by window.
 pub trait Run<K> {
