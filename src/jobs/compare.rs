@@ -77,10 +77,10 @@ async fn search<K: FileKey>(
                 for start1 in (rows1.0..rows1.1).step_by(TILE_ROWS as usize) {
                     let b_rows = (start1, start1.saturating_add(TILE_ROWS).min(rows1.1));
                     let (size, comparison) = (facts.spec.size, work.comparison.0);
-                    let a =
-                        context.tile(comparison, party(facts, party0)?, size, a_rows, &facts.order).await?;
-                    let b =
-                        context.tile(comparison, party(facts, party1)?, size, b_rows, &facts.order).await?;
+                    let tile = |number, rows| async move {
+                        context.tile(comparison, party(facts, number)?, size, rows, &facts.order).await
+                    };
+                    let (a, b) = tokio::try_join!(tile(party0, a_rows), tile(party1, b_rows))?;
                     let (facts, cancelled) = (facts.clone(), cancelled.clone());
                     keys = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);

@@ -8,6 +8,7 @@ use super::cache::Cache;
 use super::data::{BlockPlan, PartyBlocks, PartyEncodings, PreparedTile, TileKey};
 use super::facts::Facts;
 use crate::cache::Cache as SharedCache;
+use crate::codec::encoding_file::EncodingFile;
 use crate::db::Db;
 use crate::domain::{ComparisonId, Random, ResultType};
 use crate::matching::kernel::Kernel;
@@ -66,12 +67,15 @@ pub struct JobContext {
     /// Randomness, for leases.
     pub random: Arc<dyn Random>,
     pub(super) tiles: Cache<TileKey, PreparedTile>,
+    pub(super) files: Cache<String, EncodingFile>,
     pub(super) encodings: Cache<String, PartyEncodings>,
     pub(super) blocks: Cache<String, PartyBlocks>,
     pub(super) block_plans: Cache<(String, String, u64), BlockPlan>,
     pub(super) facts: Cache<ComparisonId, Facts>,
 }
 
+/// Bytes for the descriptions of encoding files.
+const DESCRIPTIONS: usize = 64 << 10;
 /// Bytes for the tables of comparisons that are at work.
 const FACTS: usize = 64 << 20;
 
@@ -89,6 +93,7 @@ impl JobContext {
         let bytes = settings.tile_cache;
         Arc::new(Self {
             tiles: Cache::new(bytes),
+            files: Cache::new(DESCRIPTIONS),
             encodings: Cache::new(bytes / 2),
             blocks: Cache::new(bytes / 4),
             block_plans: Cache::new(bytes / 4),

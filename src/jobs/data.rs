@@ -32,6 +32,12 @@ impl Weighed for PreparedTile {
     }
 }
 
+impl Weighed for EncodingFile {
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
 /// All encodings of a party.
 pub(super) struct PartyEncodings(pub Encodings);
 
@@ -84,11 +90,15 @@ impl JobContext {
             }
             bytes
         } else {
-            let length = self.store.size(object).await?;
-            let trailer_start = length.checked_sub(ENCODING_TRAILER_LEN as u64).ok_or_else(wrong)?;
-            let header = self.store.read_range(object, 0..ENCODING_HEADER_LEN as u64).await?;
-            let trailer = self.store.read_range(object, trailer_start..length).await?;
-            let file = EncodingFile::describe(&header, &trailer, length)?;
+            let describe = async {
+                let length = self.store.size(object).await?;
+                let trailer_start = length.checked_sub(ENCODING_TRAILER_LEN as u64).ok_or_else(wrong)?;
+                let header = self.store.read_range(object, 0..ENCODING_HEADER_LEN as u64).await?;
+                let trailer = self.store.read_range(object, trailer_start..length).await?;
+                Ok::<_, JobError>(EncodingFile::describe(&header, &trailer, length)?)
+            };
+            // Asked for once per file, not once per tile.
+            let file = self.files.get(&party.encodings_object, describe).await?;
             if file.size as usize != size.bytes() || file.count != u64::from(party.count) {
                 return Err(wrong());
             }
