@@ -155,6 +155,15 @@ impl Daemon {
         }
     }
 
+    /// Processor time that the process has used, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // User and system time are fields 14 and 15 of proc(5), in hundredths; the name in parentheses may hold spaces.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<f64>().unwrap());
+        ticks.sum::<f64>() / 100.0
+    }
+
     /// What it has written.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join(format!("{}.log", self.name))).unwrap_or_default()
