@@ -31,6 +31,26 @@ pub(super) async fn an_expired_lease_is_rescued_and_the_sleeper_spoils_nothing(b
     assert_eq!((run.state, run.comparisons_total), (RunState::Running, Some(100)));
 }
 
+pub(super) async fn a_late_writer_does_not_revive_what_is_being_swept(bed: Bed) {
+    let db = &bed.db;
+    let project = bed.loaded(1, ResultType::Groups).await;
+    db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    let task = bed.must_claim(50).await;
+    assert_eq!(db.complete(task.id, task.lease, &plan(1)).await.unwrap(), Held::Yes);
+    let late = bed.must_claim(51).await;
+    let object = bed.object(&late, "candidates").await;
+    bed.clock.advance(TTL * 2);
+    assert_eq!(
+        bed.dead().await,
+        std::slice::from_ref(&object),
+        "a sweeper is about to delete it, and nobody has rescued the task"
+    );
+    let outcome =
+        Outcome::Compared { object: object.clone(), candidates: 5, limit: 100, limit_name: "LIMIT" };
+    assert!(!matches!(db.complete(late.id, late.lease, &outcome).await, Ok(Held::Yes)));
+    assert_eq!(bed.dead().await, [object]);
+}
+
 pub(super) async fn errors_are_bounded_and_wait(bed: Bed) {
     let db = &bed.db;
     let project = bed.loaded(1, ResultType::Groups).await;

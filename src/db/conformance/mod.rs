@@ -190,6 +190,7 @@ pub(crate) async fn suite(make: impl AsyncFn() -> Bed) {
     comparing::a_large_run_lets_small_ones_pass(make().await).await;
     comparing::deleting_a_run_cancels_its_tasks(make().await).await;
     leases::an_expired_lease_is_rescued_and_the_sleeper_spoils_nothing(make().await).await;
+    leases::a_late_writer_does_not_revive_what_is_being_swept(make().await).await;
     leases::errors_are_bounded_and_wait(make().await).await;
     leases::expiries_are_bounded(make().await).await;
     leases::hand_backs_are_unlimited(make().await).await;

@@ -33,10 +33,13 @@ impl Objects for SqliteDb {
     }
 
     async fn dead_objects(&self, limit: usize) -> DbResult<Vec<String>> {
-        let now = self.clock.now().0;
-        self.read(move |tx| {
-            let sql = "SELECT name FROM objects WHERE state = 'doomed' OR (state = 'writing' AND expires < ?1) LIMIT ?2";
-            collect(tx, sql, params![now, limit as i64], |row| Ok(row.get(0)?))
+        self.write(move |tx, now| {
+            // What is handed out to be deleted must not come alive any more, however late its writer completes.
+            let doom = "UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL
+                        WHERE state = 'writing' AND expires < ?1";
+            tx.prepare_cached(doom)?.execute([now])?;
+            let sql = "SELECT name FROM objects WHERE state = 'doomed' LIMIT ?1";
+            collect(tx, sql, [limit as i64], |row| Ok(row.get(0)?))
         })
         .await
     }

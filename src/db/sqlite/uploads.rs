@@ -46,11 +46,16 @@ pub(super) fn make_ready(
     lease: Lease,
     summary: &UploadSummary,
 ) -> DbResult<bool> {
-    let objects = [Some(&summary.encodings_object), summary.blocks_object.as_ref()];
-    for object in objects.into_iter().flatten() {
-        if !transitions::enliven_object(tx, object, &lease.0)? {
+    let objects = || [Some(&summary.encodings_object), summary.blocks_object.as_ref()].into_iter().flatten();
+    // All or none: one that came alive beside a swept one would stay for ever.
+    for object in objects() {
+        let sql = "SELECT 1 FROM objects WHERE name = ?1 AND lease = ?2 AND state = 'writing'";
+        if value::<i64>(tx, sql, params![object, lease.0])?.is_none() {
             return Ok(false);
         }
+    }
+    for object in objects() {
+        transitions::enliven_object(tx, object, &lease.0)?;
     }
     let sql =
         "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?3, digest = ?4,
