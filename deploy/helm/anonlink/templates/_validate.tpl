@@ -84,9 +84,6 @@ postgresql.tls.mode={{ $v.postgresql.tls.mode }}: the chart's PostgreSQL speaks 
 postgresql.host is required with provision.postgresql=false
 {{- end }}
 {{- if include "anonlink.ownRedis" . }}
-{{- if $v.redis.server }}
-redis.server names an external Redis: set provision.redis=false
-{{- end }}
 {{- if include "anonlink.flag" $v.redis.tls.enabled }}
 redis.tls.enabled: the chart's Redis speaks no TLS; it is for an external one
 {{- end }}
@@ -103,9 +100,6 @@ redis.server names several servers: that takes redis.useSentinel=true, and the a
 {{- end }}
 {{- end }}
 {{- if include "anonlink.ownMinio" . }}
-{{- if $v.minio.server }}
-minio.server names an external object store: set provision.minio=false
-{{- end }}
 {{- if include "anonlink.flag" $v.anonlink.objectstore.secure }}
 anonlink.objectstore.secure: the chart's object store speaks no TLS; it is for an external one
 {{- end }}

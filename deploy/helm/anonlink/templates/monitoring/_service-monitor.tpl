@@ -6,6 +6,7 @@ apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata:
   name: {{ index . 1 }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "anonlink.labels" (list $root "metrics") | nindent 4 }}
     {{- with $monitor.labels }}

@@ -11,6 +11,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ index . 2 }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "anonlink.labels" (list $root $component) | nindent 4 }}
   {{- with $workers.deploymentAnnotations }}

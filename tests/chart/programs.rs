@@ -1,0 +1,1 @@
+//! Scripts and configurations of the chart, run by the real programs.
