@@ -139,7 +139,7 @@ fn chart_helm4_warns_of_what_would_hurt() {
     assert!(text.contains("WARNING: the object store keeps its data in its pod"), "{text}");
     let fleeting = notes(&Case::named("all-in-one-fleeting").arguments());
     assert!(fleeting.contains("WARNING: the service keeps its data in its pod"), "{fleeting}");
-    let crowd = notes(&Case::named("default").with(&["workers.replicas=40"]));
+    let crowd = notes(&Case::named("default").with(&["workers.replicas=60"]));
     assert!(crowd.contains("WARNING: that is too few"), "{crowd}");
     let off = notes(&Case::named("s3-with-pod-identity").arguments());
     assert!(off.contains("Uploads by the object store are off: they take keys of their own"), "{off}");

@@ -22,17 +22,23 @@ ask() {
     timeout 2 "$cli" -h "$asked" -p "$asked_port" "$@" 2>/dev/null
 }
 
+# master_by HOST PORT: "host port" of the master, as that sentinel sees it; nothing if it says nothing.
+master_by() {
+    said=$(ask "$1" "$2" sentinel get-master-addr-by-name "$SET" | tr '\n' ' ') || true
+    case $said in
+        *' '[0-9]*' ') echo "${said% }" ;;
+    esac
+}
+
 # "host port" of the master: what another's sentinel says, else the first of the set.
 find_master() {
     for peer in $PEERS; do
         [ "$peer" != "$own" ] || continue
-        found=$(ask "$(field "$peer" 1)" "$(field "$peer" 3)" sentinel get-master-addr-by-name "$SET" | tr '\n' ' ') || true
-        case $found in
-            *' '[0-9]*' ') echo "${found% }" && return ;;
-        esac
+        found=$(master_by "$(field "$peer" 1)" "$(field "$peer" 3)")
+        [ -z "$found" ] || { echo "$found" && return; }
     done
     echo "$(field "$first" 1) $(field "$first" 2)"
 }
 
-# A value of a configuration file, whatever characters it has.
-quoted() { printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"; }
+# A line of a configuration file that ends with the password, whatever characters that has. (`echo` would read its backslashes.)
+secret() { printf '%s "%s"\n' "$1" "$(printf '%s' "$REDIS_PASSWORD" | sed 's/[\\"]/\\&/g')"; }

@@ -4,11 +4,11 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 [ -n "$SET" ] || exit 0
-role() { ask "$host" "$port" role | head -n 1; }
-[ "$(role)" = master ] || exit 0
+master() { master_by "$host" "$sentinel_port"; }
+[ "$(master)" = "$host $port" ] || exit 0
 ask "$host" "$sentinel_port" sentinel failover "$SET" || exit 0
 tries=0
-until [ "$(role)" = slave ] || [ "$tries" -ge 15 ]; do
+until [ "$(master)" != "$host $port" ] || [ "$tries" -ge 15 ]; do
     tries=$((tries + 1))
     sleep 1
 done

@@ -13,8 +13,8 @@ umask 077
 {
     echo "port $port"
     echo "dir $DATA"
-    echo "requirepass $(quoted "$REDIS_PASSWORD")"
-    echo "masterauth $(quoted "$REDIS_PASSWORD")"
+    secret "requirepass"
+    secret "masterauth"
     echo "maxmemory $MAXMEMORY"
     echo "maxmemory-policy volatile-lru"
     echo 'save ""'

@@ -11,8 +11,8 @@ write() {
     {
         echo "port $sentinel_port"
         echo "dir $CONF"
-        echo "requirepass $(quoted "$REDIS_PASSWORD")"
-        echo "sentinel sentinel-pass $(quoted "$REDIS_PASSWORD")"
+        secret "requirepass"
+        secret "sentinel sentinel-pass"
         # The same after a restart, so that the others don't count it twice.
         echo "sentinel myid $(printf '%s' "$host:$sentinel_port" | sha1sum | cut -c 1-40)"
         echo "sentinel resolve-hostnames yes"
@@ -20,9 +20,10 @@ write() {
         echo "sentinel announce-ip $host"
         echo "sentinel announce-port $sentinel_port"
         echo "sentinel monitor $SET $master $quorum"
-        echo "sentinel auth-pass $SET $(quoted "$REDIS_PASSWORD")"
+        secret "sentinel auth-pass $SET"
         echo "sentinel down-after-milliseconds $SET $DOWN_AFTER"
-        echo "sentinel failover-timeout $SET 30000"
+        # Votes that came to nothing are repeated after twice that time.
+        echo "sentinel failover-timeout $SET $((DOWN_AFTER * 3))"
         echo "sentinel parallel-syncs $SET 1"
     } >"$CONF/sentinel.conf"
 }
