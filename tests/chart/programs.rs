@@ -146,9 +146,13 @@ impl Set {
         self.master().unwrap()
     }
 
-    /// How many other sentinels a sentinel knows.
-    fn others(&self, sentinel: u16) -> usize {
-        self.ask(sentinel, "sentinel sentinels mymaster").lines().filter(|line| *line == "runid").count()
+    /// Whether a sentinel knows the other two, and both replicas: it can replace a master by those alone.
+    fn knows_all(&self, sentinel: u16) -> bool {
+        let count = |what: &str| {
+            let answer = self.ask(sentinel, &format!("sentinel {what} mymaster"));
+            answer.lines().filter(|line| *line == "runid").count()
+        };
+        count("sentinels") == 2 && count("replicas") == 2
     }
 }
 
@@ -158,7 +162,7 @@ fn chart_redis_scripts_make_a_set_that_survives_its_master() {
     let first = set.settled("a set", 0);
     assert_eq!(first, set.nodes[0].0, "the first of a new set");
     let sentinels: Vec<_> = set.nodes.iter().map(|(_, sentinel)| *sentinel).collect();
-    set.wait("sentinels to know one another", || sentinels.iter().all(|sentinel| set.others(*sentinel) == 2));
+    set.wait("sentinels to know everybody", || sentinels.iter().all(|at| set.knows_all(*at)));
     assert_eq!(set.ask(first, "set greeting hello"), "OK\n");
     assert_eq!(set.ask(first, "config get maxmemory-policy").lines().nth(1), Some("volatile-lru"));
 
@@ -172,8 +176,8 @@ fn chart_redis_scripts_make_a_set_that_survives_its_master() {
     // A sentinel that starts anew learns who is who, and is not counted twice.
     set.sentinels[2].kill();
     set.sentinels[2].restart();
-    set.wait("the sentinel", || set.others(sentinels[2]) == 2 && set.master() == Some(second));
-    assert_eq!([set.others(sentinels[0]), set.others(sentinels[1])], [2, 2]);
+    set.wait("the sentinel", || set.knows_all(sentinels[2]) && set.master() == Some(second));
+    set.wait("all to know everybody", || sentinels.iter().all(|at| set.knows_all(*at)));
 
     // Before a pod with the master stops, another takes over.
     let index = set.nodes.iter().position(|(server, _)| *server == second).unwrap();
