@@ -20,7 +20,10 @@ user() {
     "$mc" --quiet admin policy create store "$3" "$HOME/$3.json"
     "$mc" --quiet admin user add store "$1" "$2"
     # It is an error if the user has it already.
-    "$mc" --quiet admin policy attach store "$3" --user "$1" || "$mc" admin user info store "$1" | grep -q "$3"
+    "$mc" --quiet admin policy attach store "$3" --user "$1" || case $("$mc" admin user info store "$1") in
+        *"$3"*) ;;
+        *) exit 1 ;;
+    esac
 }
 
 if [ -n "${UPLOAD_OBJECT_STORE_ACCESS_KEY:-}" ]; then
