@@ -18,5 +18,6 @@ mod programs;
 mod refusals;
 mod rendering;
 mod scaling;
+mod server;
 mod snapshots;
 mod tools;

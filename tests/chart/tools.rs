@@ -14,7 +14,7 @@ use crate::objects::kind;
 use crate::stack::find;
 
 /// Kinds that Kubernetes itself doesn't know.
-const FOREIGN: &[&str] =
+pub const FOREIGN: &[&str] =
     &["HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor", "TriggerAuthentication"];
 
 fn tools() -> PathBuf {
