@@ -75,6 +75,13 @@ pub struct UploadSummary {
     pub warnings: Vec<String>,
 }
 
+impl UploadSummary {
+    /// Names of its objects.
+    pub fn objects(&self) -> Vec<&str> {
+        std::iter::once(self.encodings_object.as_str()).chain(self.blocks_object.as_deref()).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,9 +16,7 @@ pub(super) async fn make_ready(
     lease: Lease,
     summary: &UploadSummary,
 ) -> DbResult<bool> {
-    let objects = [Some(&summary.encodings_object), summary.blocks_object.as_ref()];
-    let objects = objects.into_iter().flatten().map(String::as_str).collect();
-    if !transitions::enliven_objects(tx, objects, &lease.0).await? {
+    if !transitions::enliven_objects(tx, summary.objects(), &lease.0).await? {
         return Ok(false);
     }
     let sql = "

@@ -219,13 +219,18 @@ pub(super) fn doom_objects_of(tx: &Connection, lease: &[u8]) -> DbResult<()> {
     Ok(())
 }
 
-/// Makes an object live that was registered under this lease; false if it was not (any more).
-pub(super) fn enliven_object(tx: &Connection, name: &str, lease: &[u8]) -> DbResult<bool> {
-    let changed = tx
-        .prepare_cached(
-            "UPDATE objects SET state = 'live', lease = NULL, expires = NULL
-             WHERE name = ?1 AND lease = ?2 AND state = 'writing'",
-        )?
-        .execute(params![name, lease])?;
-    Ok(changed == 1)
+/// Makes objects live that were registered under this lease; if one was not (any more) then none, and false.
+pub(super) fn enliven_objects(tx: &Connection, names: &[&str], lease: &[u8]) -> DbResult<bool> {
+    let sql = "SELECT 1 FROM objects WHERE name = ?1 AND lease = ?2 AND state = 'writing'";
+    for name in names {
+        if value::<i64>(tx, sql, params![name, lease])?.is_none() {
+            return Ok(false);
+        }
+    }
+    let mut enliven =
+        tx.prepare_cached("UPDATE objects SET state = 'live', lease = NULL, expires = NULL WHERE name = ?1")?;
+    for name in names {
+        enliven.execute([name])?;
+    }
+    Ok(true)
 }

@@ -38,7 +38,8 @@ fn held(tx: &Connection, project: &str, party: u16, lease: Lease) -> DbResult<bo
     Ok(value::<i64>(tx, sql, params![project, party, lease.0])?.is_some())
 }
 
-/// Makes a party ready with its data, whose objects were written under this lease; false if one of them has been swept.
+/// Makes a party ready with its data, whose objects were written under this lease; false, and nothing is changed, if one of them has
+/// been swept.
 pub(super) fn make_ready(
     tx: &Connection,
     project: &str,
@@ -46,16 +47,8 @@ pub(super) fn make_ready(
     lease: Lease,
     summary: &UploadSummary,
 ) -> DbResult<bool> {
-    let objects = || [Some(&summary.encodings_object), summary.blocks_object.as_ref()].into_iter().flatten();
-    // All or none: one that came alive beside a swept one would stay for ever.
-    for object in objects() {
-        let sql = "SELECT 1 FROM objects WHERE name = ?1 AND lease = ?2 AND state = 'writing'";
-        if value::<i64>(tx, sql, params![object, lease.0])?.is_none() {
-            return Ok(false);
-        }
-    }
-    for object in objects() {
-        transitions::enliven_object(tx, object, &lease.0)?;
+    if !transitions::enliven_objects(tx, &summary.objects(), &lease.0)? {
+        return Ok(false);
     }
     let sql =
         "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?3, digest = ?4,

@@ -51,14 +51,12 @@ pub(super) fn complete(
         }
         (Outcome::Planned(plan), Some(run), None) => planned(tx, &row.project, run, plan, now)?,
         (Outcome::Compared { object, candidates, limit, limit_name }, None, Some(comparison)) => {
-            swept(transitions::enliven_object(tx, object, &lease.0)?)?;
+            swept(transitions::enliven_objects(tx, &[object.as_str()], &lease.0)?)?;
             compared(tx, &row, comparison, object, signed(*candidates)?, now)?;
             check_limit(tx, comparison, *limit, limit_name, now)?;
         }
         (Outcome::Finished(result), Some(run), Some(_)) => {
-            for object in result.objects() {
-                swept(transitions::enliven_object(tx, object, &lease.0)?)?;
-            }
+            swept(transitions::enliven_objects(tx, &result.objects(), &lease.0)?)?;
             finished(tx, run, result, now)?;
         }
         _ => return Err(DbError::Corrupt("an outcome that doesn't fit its task".into())),
