@@ -1,7 +1,7 @@
 //! `finish`: merges the candidate files of a comparison as streams and turns them into the run's result in one pass.
 //!
-//! Memory: two windows per merged run of files (64 MiB at most), a few batches, and the solver's, which grows with the records (and, for three or more parties, the edges
-//! between groups that may still merge), never with the candidates.
+//! Memory: two windows per merged run of files (64 MiB at most), a few batches, and the solver's, which grows with the records
+//! (and, for three or more parties, the edges between groups that may still merge), never with the candidates.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
