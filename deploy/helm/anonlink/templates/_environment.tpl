@@ -108,29 +108,29 @@
 {{- else -}}
 {{- $_ := set $env "REDIS_SERVER" $v.redis.server -}}
 {{- end -}}
-{{- $_ := set $env "REDIS_USE_SENTINEL" (include "anonlink.sentinel" $root | eq "true" | ternary "true" "false") -}}
+{{- $_ := set $env "REDIS_USE_SENTINEL" (include "anonlink.sentinel" $root | default "false") -}}
 {{- $_ := set $env "REDIS_SENTINEL_NAME" $v.redis.sentinelName -}}
 {{- $_ := set $env "REDIS_PREFIX" $v.redis.prefix -}}
 {{- $_ := set $env "REDIS_SOCKET_TIMEOUT" (include "anonlink.number" $v.redis.socketTimeout) -}}
-{{- $_ := set $env "REDIS_TLS" (include "anonlink.flag" $v.redis.tls.enabled | eq "true" | ternary "true" "false") -}}
+{{- $_ := set $env "REDIS_TLS" (include "anonlink.bool" $v.redis.tls.enabled) -}}
 {{- with $v.redis.username }}{{- $_ := set $env "REDIS_USERNAME" . -}}{{- end -}}
 {{- if include "anonlink.hasCa" $v.redis.tls }}{{- $_ := set $env "REDIS_CA_FILE" "/etc/anonlink/redis-ca/ca.crt" -}}{{- end -}}
 
 {{- $objects := $v.anonlink.objectstore -}}
 {{- $_ := set $env "MINIO_SERVER" (include "anonlink.minioServer" $root) -}}
 {{- $_ := set $env "MINIO_BUCKET" (include "anonlink.bucket" $root) -}}
-{{- $_ := set $env "MINIO_SECURE" (include "anonlink.flag" $objects.secure | eq "true" | ternary "true" "false") -}}
+{{- $_ := set $env "MINIO_SECURE" (include "anonlink.bool" $objects.secure) -}}
 {{- with $v.minio.region }}{{- $_ := set $env "OBJECT_STORE_REGION" . -}}{{- end -}}
 {{- if not (kindIs "invalid" $v.minio.pathStyle) }}{{- $_ := set $env "OBJECT_STORE_PATH_STYLE" (toString $v.minio.pathStyle) -}}{{- end -}}
 {{- with $v.minio.stsEndpoint }}{{- $_ := set $env "OBJECT_STORE_STS_ENDPOINT" . -}}{{- end -}}
 {{- if include "anonlink.hasCa" $v.minio.tls }}{{- $_ := set $env "OBJECT_STORE_CA_FILE" "/etc/anonlink/minio-ca/ca.crt" -}}{{- end -}}
 
-{{- $_ := set $env "UPLOAD_OBJECT_STORE_ENABLED" (include "anonlink.flag" $objects.uploadEnabled | eq "true" | ternary "true" "false") -}}
+{{- $_ := set $env "UPLOAD_OBJECT_STORE_ENABLED" (include "anonlink.bool" $objects.uploadEnabled) -}}
 {{- $_ := set $env "UPLOAD_OBJECT_STORE_BUCKET" $objects.uploadBucket.name -}}
 {{- $_ := set $env "UPLOAD_OBJECT_STORE_STS_DURATION" (include "anonlink.number" $objects.uploadStsDuration) -}}
 {{- with $objects.uploadRoleArn }}{{- $_ := set $env "UPLOAD_OBJECT_STORE_ROLE_ARN" . -}}{{- end -}}
 {{- include "anonlink.exchange" (list $root $env "UPLOAD" $objects.uploadServer $objects.uploadSecure) -}}
-{{- $_ := set $env "DOWNLOAD_OBJECT_STORE_ENABLED" (include "anonlink.flag" $objects.downloadEnabled | eq "true" | ternary "true" "false") -}}
+{{- $_ := set $env "DOWNLOAD_OBJECT_STORE_ENABLED" (include "anonlink.bool" $objects.downloadEnabled) -}}
 {{- $_ := set $env "DOWNLOAD_OBJECT_STORE_STS_DURATION" (include "anonlink.number" $objects.downloadStsDuration) -}}
 {{- with $objects.downloadRoleArn }}{{- $_ := set $env "DOWNLOAD_OBJECT_STORE_ROLE_ARN" . -}}{{- end -}}
 {{- include "anonlink.exchange" (list $root $env "DOWNLOAD" $objects.downloadServer $objects.downloadSecure) -}}

@@ -3,6 +3,9 @@
 {{/* "true" or nothing. */}}
 {{- define "anonlink.flag" -}}{{ if eq (toString .) "true" }}true{{ end }}{{- end }}
 
+{{/* "true" or "false". */}}
+{{- define "anonlink.bool" -}}{{ include "anonlink.flag" . | default "false" }}{{- end }}
+
 {{/* A number as it was written; YAML makes floats of all. */}}
 {{- define "anonlink.number" -}}
 {{- if kindIs "float64" . -}}
