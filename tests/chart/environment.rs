@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::cases::{CASES, CREDENTIALS, Case, borrowed};
 use crate::helm::Helm;
-use crate::objects::{configuration, environment, find, kind, list, name, pod, pods, secrets, texts};
+use crate::objects::{configuration, environment, find, hold, kind, list, name, pod, pods, secrets, texts};
 
 /// Former names that the binary still reads but doesn't show, and those that everything reads.
 const HIDDEN: &[&str] = &["FLASK_DB_MAX_CONNECTIONS", "CELERY_DB_MAX_CONNECTIONS", "TMPDIR"];
@@ -127,9 +127,7 @@ fn chart_pods_of_all_roles_get_the_whole_environment() {
         ("MINIO_BUCKET", "anonlink"),
         ("UPLOAD_OBJECT_STORE_BUCKET", "uploads"),
     ];
-    for (variable, value) in wanted {
-        assert_eq!(config[variable], value, "{variable}");
-    }
+    hold(&config, &wanted);
 }
 
 #[test]
@@ -164,21 +162,22 @@ fn chart_external_stores_are_reached_as_told() {
     let objects = Helm::any().objects(&borrowed(&Case::named("everything-external").arguments()));
     assert!(!objects.iter().any(|object| kind(object) == "StatefulSet"), "the chart runs no store");
     let config = configuration(&objects);
-    for (variable, value) in [
-        ("DATABASE_SERVER", "db.example.org:6432"),
-        ("DATABASE_TLS", "verify-full"),
-        ("DATABASE_CA_FILE", "/etc/anonlink/postgresql-ca/ca.crt"),
-        ("REDIS_SERVER", "a.example.org,b.example.org:26380"),
-        ("REDIS_USE_SENTINEL", "true"),
-        ("REDIS_TLS", "true"),
-        ("REDIS_CA_FILE", "/etc/anonlink/redis-ca/ca.crt"),
-        ("MINIO_SERVER", "objects.example.org:9000"),
-        ("MINIO_SECURE", "true"),
-        ("OBJECT_STORE_PATH_STYLE", "true"),
-        ("UPLOAD_OBJECT_STORE_SERVER", "uploads.example.org"),
-    ] {
-        assert_eq!(config[variable], value, "{variable}");
-    }
+    hold(
+        &config,
+        &[
+            ("DATABASE_SERVER", "db.example.org:6432"),
+            ("DATABASE_TLS", "verify-full"),
+            ("DATABASE_CA_FILE", "/etc/anonlink/postgresql-ca/ca.crt"),
+            ("REDIS_SERVER", "a.example.org,b.example.org:26380"),
+            ("REDIS_USE_SENTINEL", "true"),
+            ("REDIS_TLS", "true"),
+            ("REDIS_CA_FILE", "/etc/anonlink/redis-ca/ca.crt"),
+            ("MINIO_SERVER", "objects.example.org:9000"),
+            ("MINIO_SECURE", "true"),
+            ("OBJECT_STORE_PATH_STYLE", "true"),
+            ("UPLOAD_OBJECT_STORE_SERVER", "uploads.example.org"),
+        ],
+    );
     assert!(!config.contains_key("OBJECT_STORE_CA_FILE") && !config.contains_key("OBJECT_STORE_REGION"));
     assert_eq!(
         secrets(find(&objects, "Secret", "anonlink-secrets"))["REDIS_SENTINEL_PASSWORD"],

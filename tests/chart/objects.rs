@@ -84,3 +84,10 @@ pub fn environment(container: &Value) -> BTreeMap<String, String> {
 pub fn configuration(objects: &[Value]) -> BTreeMap<String, String> {
     texts(&find(objects, "ConfigMap", "anonlink-config")["data"])
 }
+
+/// Checks that variables have these values.
+pub fn hold(found: &BTreeMap<String, String>, wanted: &[(&str, &str)]) {
+    for (variable, value) in wanted {
+        assert_eq!(found[*variable], *value, "{variable}");
+    }
+}

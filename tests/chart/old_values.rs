@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, borrowed};
 use crate::helm::Helm;
-use crate::objects::{configuration, environment, find, pod, secrets};
+use crate::objects::{configuration, environment, find, hold, pod, secrets};
 
 fn render(case: &str, sets: &[&str]) -> Vec<serde_json::Value> {
     Helm::any().objects(&borrowed(&Case::named(case).with(sets)))
@@ -12,16 +12,17 @@ fn render(case: &str, sets: &[&str]) -> Vec<serde_json::Value> {
 fn chart_takes_the_values_of_an_old_deployment() {
     let objects = render("old-keys", &[]);
     let config = configuration(&objects);
-    for (variable, value) in [
-        ("CHUNK_SIZE_AIM", "300_000_000"),
-        ("SOLVER_MAX_CANDIDATE_PAIRS", "200_000_000"),
-        ("MINIO_BUCKET", "linkage"),
-        ("MINIO_SERVER", "anonlink-minio:9000"),
-        ("REDIS_USE_SENTINEL", "true"),
-        ("UPLOAD_OBJECT_STORE_SECURE", "true"),
-    ] {
-        assert_eq!(config[variable], value, "{variable}");
-    }
+    hold(
+        &config,
+        &[
+            ("CHUNK_SIZE_AIM", "300_000_000"),
+            ("SOLVER_MAX_CANDIDATE_PAIRS", "200_000_000"),
+            ("MINIO_BUCKET", "linkage"),
+            ("MINIO_SERVER", "anonlink-minio:9000"),
+            ("REDIS_USE_SENTINEL", "true"),
+            ("UPLOAD_OBJECT_STORE_SECURE", "true"),
+        ],
+    );
     let api = find(&objects, "Deployment", "anonlink-api");
     assert_eq!(api["spec"]["replicas"], 2);
     assert_eq!(api["metadata"]["annotations"]["owner"], "linkage");

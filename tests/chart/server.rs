@@ -229,39 +229,24 @@ async fn life(helm: &Helm) {
     assert!(said.contains("STATUS: deployed") && !said.contains("violate"), "{said}");
     assert_eq!(jobs().await, ["anonlink-migrate-1", "anonlink-minio-users-1"]);
     assert_eq!(replicas().await, Some(json!(1)));
+    let change = |set: &str| {
+        let upgrade =
+            ["upgrade", "anonlink", chart, "--namespace", "linkage", "--reuse-values", "--set", set];
+        server.helm(helm, &upgrade)
+    };
 
     // As documented: more workers. Jobs can't be changed, so that each revision has its own.
-    let more = [
-        "upgrade",
-        "anonlink",
-        chart,
-        "--namespace",
-        "linkage",
-        "--reuse-values",
-        "--set",
-        "workers.replicas=20",
-    ];
-    server.helm(helm, &more);
+    change("workers.replicas=20");
     assert_eq!(jobs().await, ["anonlink-migrate-2", "anonlink-minio-users-2"]);
     assert_eq!(replicas().await, Some(json!(20)));
 
     // A scaler takes over: what it has set is left alone by the next upgrade.
-    let scaled = [
-        "upgrade",
-        "anonlink",
-        chart,
-        "--namespace",
-        "linkage",
-        "--reuse-values",
-        "--set",
-        "workers.autoscaler.enabled=true",
-    ];
-    server.helm(helm, &scaled);
+    change("workers.autoscaler.enabled=true");
     let scale = json!({"spec": {"replicas": 7}});
     let path = "/apis/apps/v1/namespaces/linkage/deployments/anonlink-matcher/scale";
     let (status, answer) = server.send(Method::PATCH, path, "application/merge-patch+json", &scale).await;
     assert!(status.is_success(), "{answer}");
-    server.helm(helm, &[&scaled[..], &["--set", "workers.podAnnotations.note=new"]].concat());
+    change("workers.autoscaler.enabled=true,workers.podAnnotations.note=new");
     assert_eq!(replicas().await, Some(json!(7)));
 
     server.helm(helm, &["rollback", "anonlink", "1", "--namespace", "linkage"]);
