@@ -20,10 +20,14 @@ pub trait Objects: Send + Sync {
         ttl: Duration,
     ) -> DbResult<()>;
 
+    /// Says that a writer has lost its lease and may have written these objects nevertheless, perhaps after they were swept and
+    /// forgotten: what isn't live is swept, once more if need be.
+    async fn discard_objects(&self, names: &[String], project: ProjectId, lease: Lease) -> DbResult<()>;
+
     /// Up to `limit` names that nothing needs any more: doomed ones, and those whose writer's lease has run out.
     async fn dead_objects(&self, limit: usize) -> DbResult<Vec<String>>;
 
-    /// Strikes names off after the objects have been deleted.
+    /// Strikes names off after the objects have been deleted, save those that were discarded meanwhile.
     async fn forget_objects(&self, names: &[String]) -> DbResult<()>;
 
     /// Which of these names are known (registered, live or doomed): the rest of a listing is debris.

@@ -42,7 +42,7 @@ pub(super) async fn compare(
 ) -> Result<Outcome, JobError> {
     let facts = context.facts(task.project, work.comparison, work.threshold).await?;
     let object = name::candidates(task.project, work.number, &task.lease.hex());
-    context.db.register_object(&object, task.project, task.lease, context.settings.lease).await?;
+    context.announce(task, &object).await?;
     let candidates = match facts.spec.layout.fits_u64() {
         true => search::<u64>(context, task, &facts, &work, &object, cancelled, slot).await?,
         false => search::<u128>(context, task, &facts, &work, &object, cancelled, slot).await?,

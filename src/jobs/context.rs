@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::announced::Announced;
 use super::cache::Cache;
 use super::data::{BlockPlan, PartyBlocks, PartyEncodings, PreparedTile, TileKey};
 use super::facts::Facts;
@@ -66,6 +67,7 @@ pub struct JobContext {
     pub settings: JobSettings,
     /// Randomness, for leases.
     pub random: Arc<dyn Random>,
+    pub(super) announced: Announced,
     pub(super) tiles: Cache<TileKey, PreparedTile>,
     pub(super) files: Cache<String, EncodingFile>,
     pub(super) encodings: Cache<String, PartyEncodings>,
@@ -92,6 +94,7 @@ impl JobContext {
         // Row-range comparisons use tiles, blocked ones whole parties and their blocks: a process rarely does both at once.
         let bytes = settings.tile_cache;
         Arc::new(Self {
+            announced: Announced::default(),
             tiles: Cache::new(bytes),
             files: Cache::new(DESCRIPTIONS),
             encodings: Cache::new(bytes / 2),

@@ -87,8 +87,7 @@ impl Finishing {
     fn announce(&self, which: &str) -> Result<String, JobError> {
         let (context, task) = (&self.context, &self.task);
         let object = name::result(task.project, which, &task.lease.hex());
-        let lease = context.settings.lease;
-        self.handle.block_on(context.db.register_object(&object, task.project, task.lease, lease))?;
+        self.handle.block_on(context.announce(task, &object))?;
         Ok(object)
     }
 

@@ -81,7 +81,7 @@ pub(super) async fn ingest(
     ingestion.place.abort().await;
     if source.is_own() {
         let name = name::uploaded(task.project, party, &task.lease.hex());
-        context.db.register_object(&name, task.project, task.lease, context.settings.lease).await?;
+        context.announce(task, &name).await?;
     }
     Ok(Outcome::Ingested(verdict))
 }
@@ -276,7 +276,7 @@ impl Place for TaskPlace<'_> {
             Some(writer) => writer,
             None => {
                 let (context, task, name) = (self.context, self.task, self.name(object));
-                context.db.register_object(&name, task.project, task.lease, context.settings.lease).await?;
+                context.announce(task, &name).await?;
                 self.writers[object as usize].insert(context.store.writer(&name))
             }
         };

@@ -2,9 +2,11 @@
 //!
 //! - `runner`: claims, runs, completes; `slot`: how many at once; `heartbeat`: keeps the leases of what runs.
 //! - `ingest`, `plan`, `compare`, `finish`: one file per kind of task.
+//! - `announced`: which objects they write.
 //! - `data`: loads encodings and blocks, and keeps them between tasks; `candidates`: reads and writes candidate files.
 //! - `housekeeping`: takes up what dead workers left, and sweeps objects that nothing needs.
 
+mod announced;
 mod cache;
 mod candidates;
 mod compare;

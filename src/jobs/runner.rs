@@ -152,6 +152,7 @@ async fn run_task(
     };
     let (what, recorded) = record(context, &task, result).await;
     drop(kept);
+    context.ended(&task, matches!(recorded, Ok(Held::Yes))).await;
     if let Work::Compare { comparison, .. } = task.work {
         context.cache.end_progress(task.project, comparison, task.id);
     }

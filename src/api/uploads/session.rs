@@ -40,6 +40,8 @@ struct Right {
     ttl: Duration,
     renew_every: Duration,
     renewed: Instant,
+    /// Objects that may have been written.
+    announced: Vec<String>,
 }
 
 impl Session {
@@ -59,6 +61,7 @@ impl Session {
             ttl: idle + renew_every,
             renew_every,
             renewed: Instant::now(),
+            announced: Vec::new(),
         };
         let (db, lease, ttl) = (state.db.clone(), right.lease, right.ttl);
         // Made before the right is asked for: should the client hang up in between, the right is given back all the same.
@@ -173,6 +176,7 @@ impl Place for Session {
             None => {
                 let name = self.name(object);
                 let Right { project, lease, ttl, .. } = self.right;
+                self.right.announced.push(name.clone());
                 self.state.db.register_object(&name, project, lease, ttl).await?;
                 self.writers[object as usize].insert(self.state.store.writer(&name))
             }
@@ -224,10 +228,15 @@ impl Right {
         }
     }
 
-    /// Aborts what was being written and gives the right back.
+    /// Aborts what was being written and gives the right back. If it had been lost, objects may have been written after a sweeper
+    /// had been there: it is to come again.
     async fn give_back(&self, writers: Vec<Writer>) {
         abort(writers).await;
-        if let Err(error) = self.db.abandon_upload(self.project, self.party, self.lease).await {
+        let mut given_back = self.db.abandon_upload(self.project, self.party, self.lease).await;
+        if given_back.is_ok() && !self.announced.is_empty() {
+            given_back = self.db.discard_objects(&self.announced, self.project, self.lease).await;
+        }
+        if let Err(error) = given_back {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "a broken upload could not be given back; its lease will run out");
         }

@@ -51,6 +51,49 @@ pub(super) async fn a_late_writer_does_not_revive_what_is_being_swept(bed: Bed) 
     assert_eq!(bed.dead().await, [object]);
 }
 
+pub(super) async fn what_a_loser_of_its_lease_wrote_is_swept_once_more(bed: Bed) {
+    let db = &bed.db;
+    let project = bed.loaded(1, ResultType::Groups).await;
+    db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    let task = bed.must_claim(50).await;
+    let forgotten = bed.object(&task, "forgotten").await;
+    bed.clock.advance(TTL * 2);
+    let names = std::slice::from_ref(&forgotten);
+    assert_eq!(bed.dead().await, names);
+    db.forget_objects(names).await.unwrap();
+    assert!(bed.dead().await.is_empty());
+    // The writer wakes, its write goes through, and it learns that it has lost its lease.
+    db.discard_objects(names, project, task.lease).await.unwrap();
+    assert_eq!(db.known_objects(names).await.unwrap(), names);
+    // Another sweeper that has just deleted the name, before the write, doesn't make it forgotten.
+    db.forget_objects(names).await.unwrap();
+    bed.clock.advance(TTL);
+    assert_eq!(bed.dead().await, names);
+    db.discard_objects(names, project, task.lease).await.unwrap();
+    db.forget_objects(names).await.unwrap();
+    bed.clock.advance(TTL);
+    assert_eq!(bed.dead().await, names);
+    db.forget_objects(names).await.unwrap();
+    assert!(bed.dead().await.is_empty());
+}
+
+pub(super) async fn what_is_live_can_not_be_discarded(bed: Bed) {
+    let db = &bed.db;
+    let project = bed.loaded(1, ResultType::Groups).await;
+    db.create_run(project, &new_run(1, 0.8)).await.unwrap();
+    let task = bed.must_claim(50).await;
+    assert_eq!(db.complete(task.id, task.lease, &plan(1)).await.unwrap(), Held::Yes);
+    let task = bed.must_claim(51).await;
+    let object = bed.object(&task, "candidates").await;
+    let outcome =
+        Outcome::Compared { object: object.clone(), candidates: 5, limit: 100, limit_name: "LIMIT" };
+    assert_eq!(db.complete(task.id, task.lease, &outcome).await.unwrap(), Held::Yes);
+    db.discard_objects(std::slice::from_ref(&object), project, task.lease).await.unwrap();
+    bed.clock.advance(TTL);
+    assert!(bed.dead().await.is_empty());
+    assert_eq!(db.known_objects(std::slice::from_ref(&object)).await.unwrap(), [object]);
+}
+
 pub(super) async fn errors_are_bounded_and_wait(bed: Bed) {
     let db = &bed.db;
     let project = bed.loaded(1, ResultType::Groups).await;

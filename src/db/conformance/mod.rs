@@ -191,6 +191,8 @@ pub(crate) async fn suite(make: impl AsyncFn() -> Bed) {
     comparing::deleting_a_run_cancels_its_tasks(make().await).await;
     leases::an_expired_lease_is_rescued_and_the_sleeper_spoils_nothing(make().await).await;
     leases::a_late_writer_does_not_revive_what_is_being_swept(make().await).await;
+    leases::what_a_loser_of_its_lease_wrote_is_swept_once_more(make().await).await;
+    leases::what_is_live_can_not_be_discarded(make().await).await;
     leases::errors_are_bounded_and_wait(make().await).await;
     leases::expiries_are_bounded(make().await).await;
     leases::hand_backs_are_unlimited(make().await).await;

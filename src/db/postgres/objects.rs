@@ -24,7 +24,14 @@ const DEAD: &str = "
 /// Rows that somebody is changing can wait for the next sweep.
 const FORGET: &str = "
     DELETE FROM objects WHERE name IN (
-        SELECT name FROM objects WHERE name = ANY ($1) AND state <> 'live' FOR UPDATE SKIP LOCKED)";
+        SELECT name FROM objects WHERE name = ANY ($1) AND state = 'doomed' FOR UPDATE SKIP LOCKED)";
+
+/// As if being written, and late: a sweeper that has deleted the object before it was there would forget a doomed name.
+const DISCARD: &str = "
+    INSERT INTO objects (name, project_id, state, lease, expires)
+    SELECT name, $2, 'writing', $3, now_micros() - 1 FROM unnest($1::text[]) AS name
+    ON CONFLICT (name) DO UPDATE SET state = 'writing', lease = EXCLUDED.lease, expires = EXCLUDED.expires
+    WHERE objects.state <> 'live'";
 
 #[async_trait]
 impl Objects for PostgresDb {
@@ -40,6 +47,10 @@ impl Objects for PostgresDb {
                    INSERT INTO objects (name, project_id, state, lease, expires)
                    SELECT $1, $2, 'writing', $3, now_micros() + $4 FROM setting";
         self.query(sql, params![name, project.to_string(), lease.0.as_slice(), micros(ttl)]).await.map(drop)
+    }
+
+    async fn discard_objects(&self, names: &[String], project: ProjectId, lease: Lease) -> DbResult<()> {
+        self.again(DISCARD, params![names, project.to_string(), lease.0.as_slice()]).await.map(drop)
     }
 
     async fn dead_objects(&self, limit: usize) -> DbResult<Vec<String>> {

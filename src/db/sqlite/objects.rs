@@ -32,6 +32,23 @@ impl Objects for SqliteDb {
         .await
     }
 
+    async fn discard_objects(&self, names: &[String], project: ProjectId, lease: Lease) -> DbResult<()> {
+        let names = names.to_vec();
+        self.write(move |tx, now| {
+            // As if being written, and late: a sweeper that has deleted the object before it was there would forget a doomed name.
+            let mut discard = tx.prepare_cached(
+                "INSERT INTO objects (name, project_id, state, lease, expires) VALUES (?1, ?2, 'writing', ?3, ?4)
+                 ON CONFLICT (name) DO UPDATE SET state = 'writing', lease = excluded.lease, expires = excluded.expires
+                 WHERE state <> 'live'",
+            )?;
+            for name in &names {
+                discard.execute(params![name, project.to_string(), lease.0, now - 1])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn dead_objects(&self, limit: usize) -> DbResult<Vec<String>> {
         self.write(move |tx, now| {
             // What is handed out to be deleted must not come alive any more, however late its writer completes.
@@ -47,7 +64,7 @@ impl Objects for SqliteDb {
     async fn forget_objects(&self, names: &[String]) -> DbResult<()> {
         let names = names.to_vec();
         self.write(move |tx, _| {
-            let mut forget = tx.prepare_cached("DELETE FROM objects WHERE name = ?1 AND state <> 'live'")?;
+            let mut forget = tx.prepare_cached("DELETE FROM objects WHERE name = ?1 AND state = 'doomed'")?;
             for name in &names {
                 forget.execute([name])?;
             }
