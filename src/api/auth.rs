@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::problem::ApiError;
 use super::state::ApiState;
+use crate::config::Secret;
 use crate::db::runs::RunRecord;
 use crate::domain::{ProjectId, ResultType, RunId, Token, TokenKind};
 
@@ -135,11 +136,11 @@ impl Caller {
 ///
 /// # Errors
 /// 400 without a token, 403 for another one.
-pub fn operator(wanted: Option<&str>, headers: &HeaderMap) -> Result<(), ApiError> {
+pub fn operator(wanted: Option<&Secret>, headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(wanted) = wanted else { return Ok(()) };
     let presented = credential(headers)?;
     // Digests have one length, so that the comparison tells nothing about the token's.
-    let equal = Sha256::digest(wanted).ct_eq(&Sha256::digest(presented));
+    let equal = Sha256::digest(wanted.expose()).ct_eq(&Sha256::digest(presented));
     match equal.into() {
         true => Ok(()),
         false => Err(ApiError::Forbidden("this service asks for its operator's token here".to_owned())),
@@ -179,12 +180,15 @@ mod tests {
     #[test]
     fn the_operators_token_guards_only_if_it_is_set() {
         assert!(operator(None, &HeaderMap::new()).is_ok());
-        assert!(operator(Some("open sesame"), &with("open sesame")).is_ok());
-        assert!(operator(Some("sesame"), &with("Bearer sesame")).is_ok());
-        assert!(matches!(operator(Some("sesame"), &HeaderMap::new()), Err(ApiError::MissingHeader(_))));
+        assert!(operator(Some(&Secret::new("open sesame")), &with("open sesame")).is_ok());
+        assert!(operator(Some(&Secret::new("sesame")), &with("Bearer sesame")).is_ok());
+        assert!(matches!(
+            operator(Some(&Secret::new("sesame")), &HeaderMap::new()),
+            Err(ApiError::MissingHeader(_))
+        ));
         for wrong in ["", "sesam", "sesame2", "SESAME"] {
             assert!(
-                matches!(operator(Some("sesame"), &with(wrong)), Err(ApiError::Forbidden(_))),
+                matches!(operator(Some(&Secret::new("sesame")), &with(wrong)), Err(ApiError::Forbidden(_))),
                 "{wrong:?}"
             );
         }

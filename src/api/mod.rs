@@ -26,5 +26,5 @@ mod version;
 pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;
 pub use probes::{Probes, serve_probes};
 pub use routes::{ROUTES, Route, router};
-pub use server::{PeerAddress, serve};
+pub use server::{CertificateError, Certificates, Entrance, PeerAddress, serve};
 pub use state::ApiState;

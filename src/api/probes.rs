@@ -37,7 +37,7 @@ pub async fn serve_probes(listener: TcpListener, probes: Probes, shutdown: impl 
         .route("/health/ready", get(ready))
         .route("/metrics", get(scrape))
         .with_state(probes);
-    serve_router(listener, router, CONNECTIONS, GRACE, shutdown).await;
+    serve_router(listener.into(), router, CONNECTIONS, GRACE, shutdown).await;
 }
 
 async fn ready(State(probes): State<Probes>) -> Response {

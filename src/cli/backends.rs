@@ -179,11 +179,11 @@ impl Backends {
         settings: &ApiArgs,
         scratch: PathBuf,
         seal_key: Option<[u8; 32]>,
-    ) -> Arc<ApiState> {
+    ) -> Result<Arc<ApiState>> {
         let (db, store, cache) = (self.db.clone(), self.store.clone(), self.cache.clone());
         let external = External::new(self.exchange.clone(), seal_key);
         let (random, clock) = (self.random.clone(), self.clock.clone());
-        ApiState::new(db, store, external, cache, settings.clone(), random, clock, scratch)
+        Ok(ApiState::new(db, store, external, cache, settings.with_tokens()?, random, clock, scratch))
     }
 
     /// What tasks need, for a process of this name.

@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogArgs, LogFormat};
 
+/// Variables of the old service that name files which configured Python's logging and tracing.
+const WITHOUT_EFFECT: [&str; 2] = ["LOG_CFG", "TRACE_CFG"];
+
 /// Starts the logs and runs a role to its end.
 pub(super) fn block_on(logs: &LogArgs, role: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     start_logs(logs)?;
@@ -33,6 +36,13 @@ fn start_logs(args: &LogArgs) -> Result<()> {
     match json {
         true => logs.json().flatten_event(true).init(),
         false => logs.with_target(false).init(),
+    }
+    for name in
+        WITHOUT_EFFECT.iter().filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    {
+        tracing::info!(
+            "{name} has no effect: ANONLINK_LOG and ANONLINK_LOG_FORMAT say what is logged, and how"
+        );
     }
     Ok(())
 }

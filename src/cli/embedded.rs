@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::backends::{BackendArgs, Backends, Metadata};
+use super::entrance;
 use super::selftest::Embedded;
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiState, Entrance};
 use crate::config::{ApiArgs, DataArgs, JobArgs, PoolUser};
 use crate::db::schema::Schema;
 use crate::db::sqlite::SqliteDb;
@@ -50,8 +50,7 @@ pub(super) fn secret(path: &Path, random: &dyn Random) -> std::io::Result<[u8; 3
 
 /// A whole service in this process.
 pub(super) struct Service {
-    address: SocketAddr,
-    listener: TcpListener,
+    entrance: Entrance,
     api: Arc<ApiState>,
     jobs: Arc<JobContext>,
     clock: Arc<dyn Clock>,
@@ -83,17 +82,15 @@ impl Service {
         }
         let seal_key = backends.seal_key().await?;
         let context = backends.job_context(SERVER, jobs, seal_key)?;
-        let state = backends.api_state(api, scratch, Some(seal_key));
+        let state = backends.api_state(api, scratch, Some(seal_key))?;
         let clock = backends.clock.clone();
-        let listener = TcpListener::bind(api.listen).await;
-        let listener =
-            listener.with_context(|| format!("can't listen on {} (--listen names another)", api.listen))?;
-        Ok(Self { address: listener.local_addr()?, listener, api: state, jobs: context, clock, _lock: lock })
+        let entrance = entrance::open(api).await?;
+        Ok(Self { entrance, api: state, jobs: context, clock, _lock: lock })
     }
 
-    /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, as a URL.
+    pub(super) fn url(&self) -> Result<String> {
+        entrance::url(&self.entrance)
     }
 
     /// Serves and works until `shutdown` turns true, and then until what runs has ended or been handed back.
@@ -102,7 +99,7 @@ impl Service {
         let runner = Runner::new(self.jobs.clone(), Queue::ALL.to_vec())?;
         let housekeeper = Housekeeper::new(self.jobs, self.clock);
         tokio::join!(
-            api::serve(self.listener, self.api, turned_true(shutdown.clone())),
+            api::serve(self.entrance, self.api, turned_true(shutdown.clone())),
             // Workers hand back at once: the ledger keeps their tasks, and a restart should be quick.
             runner.run(shutdown.clone(), grace.min(std::time::Duration::from_secs(2))),
             housekeeper.run(shutdown),
@@ -149,12 +146,13 @@ pub(super) async fn start_for_test() -> Result<Embedded> {
     api.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     // Nobody else can reach it, and the test is a hasty client.
     api.rate_limit = 0.0;
+    (api.tls_cert_file, api.tls_key_file) = (None, None);
     let backends = backends.open(PoolUser::Serve, api.rate())?;
     let Metadata::Embedded(db) = &backends.metadata else {
         bail!("the service for the test must be embedded")
     };
     let service = Service::open(&backends, db, &data, &api, &jobs).await?;
-    let url = format!("http://{}", service.address());
+    let url = service.url()?;
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(service.run(stopped));
     let stop = async move {

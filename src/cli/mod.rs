@@ -4,6 +4,7 @@ mod backends;
 mod boot;
 mod cluster;
 mod embedded;
+mod entrance;
 mod link;
 mod migrate;
 mod probes;
@@ -31,7 +32,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Role {
     /// Serve the REST API; without a database configured, the whole service in one process
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Link encoding files on this machine, without a service
     Link(link::LinkArgs),
     /// Work on the tasks of a cluster, or of a service that shares this data directory
@@ -51,7 +52,7 @@ impl Cli {
     /// Does what was asked. The exit code is 0 for success, 1 for failure, 2 for wrong usage.
     pub fn run(self) -> ExitCode {
         let result = match self.role {
-            Role::Serve(args) => boot::block_on(&self.logs, serve::run(args)),
+            Role::Serve(args) => boot::block_on(&self.logs, serve::run(*args)),
             Role::Link(args) => link::run(args),
             Role::Work(args) => boot::block_on(&self.logs, work::run(args)),
             Role::Migrate(args) => boot::block_on(&self.logs, migrate::run(args)),

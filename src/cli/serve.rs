@@ -1,6 +1,5 @@
 //! `anonlink serve`: the REST API and, on the embedded default, everything behind it.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -44,13 +43,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<ExitCode> {
             let service = Service::open(&backends, db, &args.backends.data, &args.api, &args.jobs).await?;
             let directory = std::path::absolute(&args.backends.data.data_dir);
             let directory = directory.unwrap_or_else(|_| args.backends.data.data_dir.clone());
-            greet(service.address(), &format!("Its data are in {}", directory.display()));
+            greet(&service.url()?, &format!("Its data are in {}", directory.display()));
             service.run(shutdown).await?;
         }
         Metadata::Cluster => {
             let api = super::cluster::Api::bind(&backends, &args.api).await?;
             let servers = &args.backends.database.database_server;
-            greet(api.address(), &format!("Its metadata are in PostgreSQL on {servers}"));
+            greet(&api.url()?, &format!("Its metadata are in PostgreSQL on {servers}"));
             api.run(shutdown).await;
         }
     }
@@ -60,13 +59,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<ExitCode> {
 }
 
 /// Says where it listens and what to do next.
-fn greet(address: SocketAddr, data: &str) {
+fn greet(url: &str, data: &str) {
     println!(
-        "Anonlink {version} listens on http://{address}\n{data}\n\nNext:\n  \
-         curl http://{address}/api/v1/status\n  \
-         anonlink selftest --server http://{address}\n\n\
-         The API is described at http://{address}/api/v1/openapi.json; Ctrl-C stops the service.",
+        "Anonlink {version} listens on {url}\n{data}\n\nNext:\n  \
+         curl {url}/api/v1/status\n  \
+         anonlink selftest --server {url}\n\n\
+         The API is described at {url}/api/v1/openapi.json; Ctrl-C stops the service.",
         version = env!("CARGO_PKG_VERSION"),
     );
-    tracing::info!(%address, "listening");
+    tracing::info!(url, "listening");
 }

@@ -1,11 +1,15 @@
 //! Settings of the REST API.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use super::numbers;
+use super::secret::{Secret, SecretError};
 
 /// How many requests a client may send.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,6 +20,30 @@ pub struct RateLimit {
     pub burst: f64,
 }
 
+/// An address, or a range of addresses such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressRange(IpNet);
+
+impl AddressRange {
+    /// Whether an address is in the range; an IPv4 address mapped into IPv6 counts as itself.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl FromStr for AddressRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+        let range = address.or_else(|_| text.parse::<IpNet>());
+        range
+            .map(|range| Self(range.trunc()))
+            .map_err(|_| "no address and no range like 10.0.0.0/8".to_owned())
+    }
+}
+
 /// Settings of the REST API.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "API")]
@@ -23,6 +51,14 @@ pub struct ApiArgs {
     /// Address and port to listen on
     #[arg(long, env = "ANONLINK_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8851")]
     pub listen: SocketAddr,
+
+    /// PEM file with the certificate (and its chain) to serve HTTPS with; read again when it changes
+    #[arg(long, env = "TLS_CERT_FILE", value_name = "FILE", requires = "tls_key_file")]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// PEM file with the certificate's private key
+    #[arg(long, env = "TLS_KEY_FILE", value_name = "FILE", requires = "tls_cert_file")]
+    pub tls_key_file: Option<PathBuf>,
 
     /// Requests per second for each client address; 0 turns the limit off
     #[arg(long, env = "RATE_LIMIT", value_name = "N", default_value = "200")]
@@ -32,17 +68,29 @@ pub struct ApiArgs {
     #[arg(long, env = "RATE_LIMIT_BURST", value_name = "N", default_value = "50")]
     pub rate_limit_burst: f64,
 
-    /// Proxies (addresses) whose X-Forwarded-For header tells the client's address
+    /// Proxies (addresses and ranges like 10.0.0.0/8) whose X-Forwarded-For header tells the client's address
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "ADDR,…", value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<AddressRange>,
+
+    /// Request headers to log with each request; those that carry credentials are never logged
+    #[arg(long, env = "LOG_HTTP_HEADER_FIELDS", value_name = "NAME,…", value_delimiter = ',')]
+    pub log_http_header_fields: Vec<String>,
 
     /// Token that creating a project takes; without one anybody may
     #[arg(long, env = "PROJECT_CREATION_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    pub project_creation_token: Option<String>,
+    pub project_creation_token: Option<Secret>,
+
+    /// File that holds the token that creating a project takes
+    #[arg(long, env = "PROJECT_CREATION_TOKEN_FILE", value_name = "FILE")]
+    pub project_creation_token_file: Option<PathBuf>,
 
     /// Token that listing the projects takes; without one anybody may
     #[arg(long, env = "PROJECT_LIST_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    pub project_list_token: Option<String>,
+    pub project_list_token: Option<Secret>,
+
+    /// File that holds the token that listing the projects takes
+    #[arg(long, env = "PROJECT_LIST_TOKEN_FILE", value_name = "FILE")]
+    pub project_list_token_file: Option<PathBuf>,
 
     /// Origins that browsers may call from
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', default_value = "*")]
@@ -78,6 +126,23 @@ pub struct ApiArgs {
 }
 
 impl ApiArgs {
+    /// The same settings with the tokens that are given in files.
+    ///
+    /// # Errors
+    /// A token is given twice, or its file can't be read.
+    pub fn with_tokens(&self) -> Result<Self, SecretError> {
+        let mut settings = self.clone();
+        let (creation, list) = (&mut settings.project_creation_token, &mut settings.project_list_token);
+        *creation = Secret::resolve(
+            "PROJECT_CREATION_TOKEN",
+            creation.as_ref(),
+            self.project_creation_token_file.as_deref(),
+        )?;
+        *list =
+            Secret::resolve("PROJECT_LIST_TOKEN", list.as_ref(), self.project_list_token_file.as_deref())?;
+        Ok(settings)
+    }
+
     /// The rate limit, unless it is off.
     pub fn rate(&self) -> Option<RateLimit> {
         let limit = RateLimit { per_second: self.rate_limit, burst: self.rate_limit_burst };

@@ -27,7 +27,7 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
-        let server = tokio::spawn(serve(listener, service.state.clone(), shutdown));
+        let server = tokio::spawn(serve(listener.into(), service.state.clone(), shutdown));
         Self { service, address, stop, server }
     }
 

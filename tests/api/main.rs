@@ -5,6 +5,7 @@
 mod bad_input;
 mod connections;
 mod http;
+mod https;
 mod openapi;
 mod projects;
 mod results;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use crate::api::problem::ApiError;
 use crate::api::server::PeerAddress;
 use crate::api::state::ApiState;
+use crate::config::AddressRange;
 
 /// Answers 503 once a client address has spent its rate. Probes always pass: the platform's one address sends them all.
 pub async fn limit(State(state): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
@@ -26,15 +27,15 @@ pub async fn limit(State(state): State<Arc<ApiState>>, request: Request, next: N
 }
 
 /// The address that a request comes from. Requests that come by no connection (tests) count as one client's.
-fn client(request: &Request, trusted: &[IpAddr]) -> IpAddr {
+fn client(request: &Request, trusted: &[AddressRange]) -> IpAddr {
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0.ip().to_canonical());
     origin(peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), request.headers(), trusted)
 }
 
 /// Follows `X-Forwarded-For` from the nearest hop backwards for as long as trusted proxies vouch for it: whatever stands before
 /// the first stranger was written by that stranger.
-fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
-    let trusts = |address: &IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == *address);
+fn origin(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
+    let trusts = |address: &IpAddr| trusted.iter().any(|range| range.contains(*address));
     let mut nearest = peer;
     let lines: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn only_trusted_proxies_are_believed() {
-        let trusted = [ip("10.0.0.1"), ip("10.0.0.2")];
+        let trusted = ["10.0.0.0/30", "fd00::1"].map(|range| range.parse::<AddressRange>().unwrap());
         let headers = |lines: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for line in lines {
@@ -74,6 +75,8 @@ mod tests {
         assert_eq!(origin(ip("10.0.0.1"), &one, &[]), ip("10.0.0.1"));
         let chain = headers(&["1.1.1.1", "2.2.2.2, ::ffff:10.0.0.2"]);
         assert_eq!(origin(ip("10.0.0.1"), &chain, &trusted), ip("2.2.2.2"), "two proxies, two header lines");
+        assert_eq!(origin(ip("10.0.0.4"), &chain, &trusted), ip("10.0.0.4"), "just outside the range");
+        assert_eq!(origin(ip("fd00::1"), &one, &trusted), ip("2.2.2.2"));
         assert_eq!(origin(ip("10.0.0.1"), &headers(&["rubbish"]), &trusted), ip("10.0.0.1"));
         assert_eq!(origin(ip("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
     }

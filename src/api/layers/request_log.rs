@@ -1,7 +1,7 @@
 //! One line in the log for each request, and the identifier that ties it to other lines and to the answer.
 //!
-//! The line holds the route's template, never the path: paths hold identifiers. No header but the request's identifier is
-//! looked at, so that no token gets here.
+//! The line holds the route's template, never the path: paths hold identifiers. Of the headers it holds the request's identifier and
+//! those that the operator has asked for, save credentials and whatever looks like a token.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ use crate::telemetry::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Headers that are never logged, whoever asks for them.
+const CREDENTIALS: [&str; 5] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-amz-security-token"];
+
 /// Longest request identifier that is taken over from a client.
 const LONGEST_ID: usize = 64;
 
@@ -32,6 +36,7 @@ pub async fn log(State(state): State<Arc<ApiState>>, request: Request, next: Nex
     let line = Line {
         method: request.method().clone(),
         route,
+        headers: wanted(request.headers(), &state.settings.log_http_header_fields),
         id: id.clone(),
         started: Instant::now(),
         answered: false,
@@ -52,8 +57,26 @@ fn given_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let fit = (1..=LONGEST_ID).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-        && id.to_ascii_lowercase().parse::<Token>().is_err();
+        && !is_token(id);
     fit.then(|| id.to_owned())
+}
+
+/// The headers to log, as `name="value"`; those that carry credentials never are.
+fn wanted(headers: &HeaderMap, names: &[String]) -> Option<String> {
+    let allowed = |name: &&str| !CREDENTIALS.iter().any(|never| never.eq_ignore_ascii_case(name));
+    let mut texts = Vec::new();
+    for name in names.iter().map(|name| name.trim()).filter(allowed) {
+        for value in headers.get_all(name) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let secret = value.split(|c: char| !c.is_ascii_alphanumeric()).any(is_token);
+            texts.push(format!("{name}={:?}", if secret { "(a token)" } else { &value }));
+        }
+    }
+    (!texts.is_empty()).then(|| texts.join(" "))
+}
+
+fn is_token(text: &str) -> bool {
+    text.to_ascii_lowercase().parse::<Token>().is_ok()
 }
 
 /// The method, unless it is one that a client made up: labels must be few.
@@ -68,6 +91,7 @@ fn known(method: &Method) -> &str {
 struct Line {
     method: Method,
     route: Option<MatchedPath>,
+    headers: Option<String>,
     id: String,
     started: Instant,
     answered: bool,
@@ -80,15 +104,15 @@ impl Line {
     }
 
     fn write(&self, status: Option<u16>) {
-        let Self { method, id, .. } = self;
+        let Self { method, headers, id, .. } = self;
         let route = self.route.as_ref().map_or("(none)", MatchedPath::as_str);
         let ms = self.started.elapsed().as_secs_f64() * 1e3;
         let (metrics, code) = (metrics(), status.map_or("none".to_owned(), |status| status.to_string()));
         metrics.requests.with_label_values(&[known(method), route, &code]).inc();
         metrics.request_seconds.with_label_values(&[route]).observe(ms / 1e3);
         match status {
-            Some(status) => tracing::info!(%method, route, status, ms, id, "request"),
-            None => tracing::info!(%method, route, ms, id, "request abandoned by its client"),
+            Some(status) => tracing::info!(%method, route, status, ms, id, headers, "request"),
+            None => tracing::info!(%method, route, ms, id, headers, "request abandoned by its client"),
         }
     }
 }
@@ -116,5 +140,29 @@ mod tests {
             assert_eq!(given(bad), None, "{bad}");
         }
         assert_eq!(given_id(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn headers_are_logged_if_asked_for_and_harmless() {
+        let token = "0123456789abcdef".repeat(3);
+        let headers = [
+            ("user-agent", "curl/8 \"x\""),
+            ("authorization", &token),
+            ("x-key", &format!("Bearer {}", token.to_uppercase())),
+            ("accept", "a"),
+            ("accept", "b"),
+        ];
+        let headers = headers
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
+        let headers: HeaderMap = headers.into_iter().collect();
+        let log =
+            |names: &[&str]| wanted(&headers, &names.iter().map(|&name| name.into()).collect::<Vec<_>>());
+        assert_eq!(
+            log(&["User-Agent", " accept"]).unwrap(),
+            r#"User-Agent="curl/8 \"x\"" accept="a" accept="b""#
+        );
+        assert_eq!(log(&["X-Key"]).unwrap(), r#"X-Key="(a token)""#);
+        assert_eq!(log(&["Authorization", "Missing", "", "not a name"]), None);
+        assert_eq!(log(&[]), None);
     }
 }

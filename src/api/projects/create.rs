@@ -32,7 +32,7 @@ pub async fn post(
     State(state): State<Arc<ApiState>>,
     request: Request,
 ) -> Result<(StatusCode, Json<Created>), ApiError> {
-    auth::operator(state.settings.project_creation_token.as_deref(), request.headers())?;
+    auth::operator(state.settings.project_creation_token.as_ref(), request.headers())?;
     let project = described(&Members::read(&state, request).await?)?;
     let id = ProjectId::from_random(random_bytes(&*state.random));
     let update_tokens: Vec<Token> = (0..project.parties).map(|_| state.token()).collect();

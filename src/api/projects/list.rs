@@ -27,7 +27,7 @@ pub async fn get(
     State(state): State<Arc<ApiState>>,
     headers: HeaderMap,
 ) -> Result<Json<Vec<Entry>>, ApiError> {
-    auth::operator(state.settings.project_list_token.as_deref(), &headers)?;
+    auth::operator(state.settings.project_list_token.as_ref(), &headers)?;
     let projects = state.db.list_projects().await?;
     Ok(Json(projects.into_iter().map(|(project_id, time_added)| Entry { project_id, time_added }).collect()))
 }

@@ -4,6 +4,7 @@
 //! connection for ever. Limits here are on what a connection may cost; what a request may do is the handlers' affair.
 
 mod stream;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -27,6 +29,8 @@ use tower::ServiceExt;
 use super::routes::router;
 use super::state::ApiState;
 use stream::GuardedStream;
+
+pub use tls::{CertificateError, Certificates};
 
 /// Time for a request's header to arrive, counted from the moment the connection waits for one.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,17 +51,31 @@ const CLEANUP: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// Where connections come in.
+pub struct Entrance {
+    /// The listener.
+    pub listener: TcpListener,
+    /// The certificate for HTTPS; plain HTTP without one.
+    pub certificates: Option<Certificates>,
+}
+
+impl From<TcpListener> for Entrance {
+    fn from(listener: TcpListener) -> Self {
+        Self { listener, certificates: None }
+    }
+}
+
 /// Serves the API until `shutdown` is ready. Then no connection is accepted any more, idle ones are closed, and running
 /// requests have the settings' grace period to finish before they are cut.
-pub async fn serve(listener: TcpListener, state: Arc<ApiState>, shutdown: impl Future<Output = ()>) {
+pub async fn serve(entrance: Entrance, state: Arc<ApiState>, shutdown: impl Future<Output = ()>) {
     let grace = Duration::from_secs(state.settings.shutdown_grace_seconds);
-    serve_router(listener, router(state.clone()), state.settings.max_connections, grace, shutdown).await;
+    serve_router(entrance, router(state.clone()), state.settings.max_connections, grace, shutdown).await;
     state.cleanups.wait(CLEANUP).await;
 }
 
 /// Serves a router on at most so many connections at once until `shutdown` is ready, and then for `grace` at most.
 pub(super) async fn serve_router(
-    listener: TcpListener,
+    Entrance { listener, certificates }: Entrance,
     router: Router,
     connections: usize,
     grace: Duration,
@@ -65,6 +83,7 @@ pub(super) async fn serve_router(
 ) {
     let server = Server {
         router,
+        certificates,
         builder: builder(),
         graceful: GracefulShutdown::new(),
         slots: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
@@ -106,6 +125,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
 
 struct Server {
     router: Router,
+    certificates: Option<Certificates>,
     builder: auto::Builder<TokioExecutor>,
     graceful: GracefulShutdown,
     /// One permit for each connection that may be open.
@@ -139,14 +159,33 @@ impl Server {
             request.extensions_mut().insert(peer);
             router.clone().oneshot(request)
         });
-        let stream = TokioIo::new(GuardedStream::new(stream, HEADER_TIMEOUT));
-        let connection = self.builder.serve_connection(stream, service).into_owned();
-        let connection = self.graceful.watch(connection);
+        let (builder, watcher) = (self.builder.clone(), self.graceful.watcher());
+        let acceptor = self.certificates.as_ref().map(Certificates::acceptor);
         connections.spawn(async move {
             let _slot = slot;
+            let stream: Box<dyn Stream> = match acceptor {
+                None => Box::new(stream),
+                Some(acceptor) => match tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => Box::new(stream),
+                    Ok(Err(error)) => {
+                        return tracing::debug!(
+                            error = &error as &dyn std::error::Error,
+                            "TLS was not agreed on"
+                        );
+                    }
+                    Err(_) => return tracing::debug!("a client took too long to agree on TLS"),
+                },
+            };
+            let stream = TokioIo::new(GuardedStream::new(stream, HEADER_TIMEOUT));
+            let connection = watcher.watch(builder.serve_connection(stream, service).into_owned());
             if let Err(error) = connection.await {
                 tracing::debug!(error, "a connection broke");
             }
         });
     }
 }
+
+/// A connection, plain or by TLS.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

@@ -1,4 +1,4 @@
-//! A TCP stream with the timers that hyper doesn't set.
+//! A stream with the timers that hyper doesn't set.
 //!
 //! - *Opening.* hyper reads up to 24 bytes to tell HTTP/2 from HTTP/1 and waits for them without end. Here a connection
 //!   whose first bytes don't decide that in time is cut; after that hyper's own header timer rules.
@@ -13,7 +13,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// How an HTTP/2 connection starts; whatever differs from it is HTTP/1.
@@ -29,8 +28,8 @@ const LINGER_BYTES: usize = 64 << 20;
 type Timer = Pin<Box<Sleep>>;
 
 /// The stream.
-pub struct GuardedStream {
-    stream: TcpStream,
+pub struct GuardedStream<S> {
+    stream: S,
     opening: Option<Opening>,
     stalled: Option<Timer>,
     lingering: Option<Lingering>,
@@ -49,9 +48,9 @@ struct Lingering {
     thrown_away: usize,
 }
 
-impl GuardedStream {
+impl<S> GuardedStream<S> {
     /// Guards a stream; `opening` is the time for the first bytes.
-    pub fn new(stream: TcpStream, opening: Duration) -> Self {
+    pub fn new(stream: S, opening: Duration) -> Self {
         let opening = Opening { matched: 0, deadline: Box::pin(sleep(opening)) };
         Self { stream, opening: Some(opening), stalled: None, lingering: None }
     }
@@ -78,7 +77,7 @@ impl Opening {
     }
 }
 
-impl AsyncRead for GuardedStream {
+impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,7 +99,7 @@ impl AsyncRead for GuardedStream {
     }
 }
 
-impl AsyncWrite for GuardedStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write(cx, bytes);
@@ -153,9 +152,9 @@ fn timed_out(what: &'static str) -> io::Error {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
-    async fn pair(opening: Duration) -> (GuardedStream, TcpStream) {
+    async fn pair(opening: Duration) -> (GuardedStream<TcpStream>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
