@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cases::{CASES, Case, borrowed};
 use crate::helm::Helm;
-use crate::objects::{configuration, find, has, kind, list, name, pod, pods, title};
+use crate::objects::{configuration, environment, find, has, hold, kind, list, name, pod, pods, title};
 
 /// Whether labels have all that a selector asks for.
 fn selects(selector: &Value, labels: &Value) -> bool {
@@ -106,6 +106,32 @@ fn chart_http_route_leads_to_the_service_for_clients() {
     assert_eq!(rule["backendRefs"], json!([{"name": "anonlink-server", "port": 81}]));
     assert_eq!(rule["timeouts"], json!({"request": "0s"}));
     assert_eq!(find(&objects, "Service", "anonlink-server")["spec"]["ports"][0]["port"], 81);
+}
+
+#[test]
+fn chart_api_pods_speak_https_themselves_if_a_certificate_is_named() {
+    for (case, kind, name) in
+        [("everything-external", "Deployment", "anonlink-api"), ("all-in-one", "StatefulSet", "anonlink")]
+    {
+        let sets = ["api.tls.existingSecret=linkage-tls", "api.tls.caKey=ca.crt"];
+        let objects = Helm::any().objects(&borrowed(&Case::named(case).with(&sets)));
+        let spec = &pod(&objects, kind, name)["spec"];
+        let container = &spec["containers"][0];
+        hold(
+            &environment(container),
+            &[("TLS_CERT_FILE", "/etc/anonlink/tls/tls.crt"), ("TLS_KEY_FILE", "/etc/anonlink/tls/tls.key")],
+        );
+        let mount = json!({"name": "tls", "mountPath": "/etc/anonlink/tls", "readOnly": true});
+        assert!(list(&container["volumeMounts"]).contains(&mount), "{case}");
+        let volume = json!({"name": "tls", "secret": {"secretName": "linkage-tls"}});
+        assert!(list(&spec["volumes"]).contains(&volume), "{case}");
+        let test = &pod(&objects, "Pod", "anonlink-selftest")["spec"]["containers"][0];
+        hold(
+            &environment(test),
+            &[("SERVER", "https://anonlink-server:80"), ("SELFTEST_CA_FILE", "/etc/anonlink/tls/ca.crt")],
+        );
+        assert_eq!(find(&objects, "Service", "anonlink-server")["spec"]["ports"][0]["appProtocol"], "https");
+    }
 }
 
 #[test]

@@ -138,6 +138,28 @@ readinessProbe:
 {{- end }}
 {{- end }}
 
+{{/* What API pods speak. */}}
+{{- define "anonlink.scheme" -}}{{ if .Values.api.tls.existingSecret }}https{{ else }}http{{ end }}{{- end }}
+
+{{/* HTTPS on the listener of API pods: environment, mount and volume. */}}
+{{- define "anonlink.tlsEnv" -}}
+{{- if .Values.api.tls.existingSecret }}
+- {name: TLS_CERT_FILE, value: /etc/anonlink/tls/tls.crt}
+- {name: TLS_KEY_FILE, value: /etc/anonlink/tls/tls.key}
+{{- end }}
+{{- end }}
+{{- define "anonlink.tlsMount" -}}
+{{- if .Values.api.tls.existingSecret }}
+- {name: tls, mountPath: /etc/anonlink/tls, readOnly: true}
+{{- end }}
+{{- end }}
+{{- define "anonlink.tlsVolume" -}}
+{{- with .Values.api.tls.existingSecret }}
+- name: tls
+  secret: {secretName: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
 {{/* Keeps a stopping pod in service until load balancers have noticed. Kubernetes sleeps by itself from 1.30 on: the image has no shell. */}}
 {{- define "anonlink.preStop" -}}
 {{- $seconds := include "anonlink.number" .Values.api.preStopSleepSeconds -}}

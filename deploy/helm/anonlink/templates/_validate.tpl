@@ -118,6 +118,12 @@ anonlink.objectstore.uploadBucket.name must not be the bucket of minio.defaultBu
 {{- if eq $v.api.name "api" }}
 api.name=api is the name of the inner service: choose another
 {{- end }}
+{{- if and $v.api.tls.existingSecret (include "anonlink.www" .) }}
+api.tls.existingSecret: behind api.www the API speaks plain HTTP; leave one of the two out
+{{- end }}
+{{- if and $v.api.tls.caKey (not $v.api.tls.existingSecret) }}
+api.tls.caKey is a key of api.tls.existingSecret, which is missing
+{{- end }}
 {{- if and (include "anonlink.flag" $v.api.ingress.enabled) (not $v.api.ingress.hosts) }}
 api.ingress.hosts is required with api.ingress.enabled
 {{- end }}
