@@ -4,7 +4,9 @@
 //! connection for ever. Limits here are on what a connection may cost; what a request may do is the handlers' affair.
 
 mod stream;
+mod unread;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -135,9 +137,15 @@ impl Server {
         }
         let router = self.router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
+            let (request, rest) = unread::watch(request);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
-            router.clone().oneshot(request)
+            let router = router.clone();
+            async move {
+                let mut response = router.oneshot(request).await?;
+                rest.mark(&mut response);
+                Ok::<_, Infallible>(response)
+            }
         });
         let stream = TokioIo::new(GuardedStream::new(stream, HEADER_TIMEOUT));
         let connection = self.builder.serve_connection(stream, service).into_owned();
