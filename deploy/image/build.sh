@@ -48,6 +48,8 @@ echo 'anonlink:x:65532:65532:anonlink:/data:/anonlink' >"$out.new/root/etc/passw
 echo 'anonlink:x:65532:' >"$out.new/root/etc/group"
 chmod -R u=rwX,go=rX "$out.new"
 chmod 755 "$out.new/root/anonlink"
+# As anywhere; and a tmpfs that is put there takes its permissions from it.
+chmod 1777 "$out.new/state/tmp"
 rm -rf "$out"
 mv "$out.new" "$out"
 echo "$out: $(wc -c <"$out/root/anonlink") bytes"

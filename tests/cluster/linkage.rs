@@ -1,4 +1,6 @@
-//! A linkage that goes on whatever happens.
+//! A linkage that goes on whatever happens. Used by the tests of the cluster and of the image.
+
+#![allow(dead_code)]
 
 use std::time::Duration;
 

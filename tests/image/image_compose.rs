@@ -1,5 +1,6 @@
 //! deploy/compose.yaml as it is: two API processes and three workers behind nginx, with all their stores.
 
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use crate::binary::repository;
@@ -84,32 +85,25 @@ fn image_compose_passes_selftest_and_survives_kills() {
     for (service, wanted) in [("api-1", 1), ("api-2", 1), ("work", 3), ("nginx", 1)] {
         assert_eq!(cluster.containers(service).len(), wanted, "{service}");
     }
-    let passes = || {
-        let output = cluster.selftest().output().unwrap();
+    let judge = |output: Output| {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{said}\n{}", cluster.logs());
         println!("{}", said.lines().rev().find(|line| line.contains(" passed")).unwrap_or_default());
     };
-    passes();
+    judge(cluster.selftest().output().unwrap());
     nobody_shows_a_password(&cluster);
 
-    // Workers die one after the other while the selftest runs.
-    let (done, told) = std::sync::mpsc::channel();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let workers = cluster.containers("work");
-            for worker in workers.iter().cycle() {
-                match told.recv_timeout(Duration::from_secs(2)) {
-                    Err(std::sync::mpsc::RecvTimeoutError::Timeout) => cluster.kill(worker),
-                    _ => return,
-                }
-            }
-        });
-        // The sender goes with the panic of a failure, too.
-        let done = done;
-        passes();
-        drop(done);
-    });
+    // Workers die one after the other while the selftest runs. It says less than a pipe holds.
+    let mut selftest = cluster.selftest().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let workers = cluster.containers("work");
+    for worker in workers.iter().cycle() {
+        std::thread::sleep(Duration::from_secs(2));
+        if selftest.try_wait().unwrap().is_some() {
+            break;
+        }
+        cluster.kill(worker);
+    }
+    judge(selftest.wait_with_output().unwrap());
     assert!(cluster.restarts("work") > 0, "no worker came back");
 
     // API processes and workers die while clients insist.
