@@ -117,9 +117,10 @@ fn cluster_nginx_streams_a_result_to_a_slow_client() {
 #[test]
 fn cluster_nginx_limits_the_rate_and_says_when_to_come_back() {
     let (_folder, _server, _, nginx) = behind_nginx(false);
+    let url = nginx.url();
     let ask = || {
         let head = "GET /api/v1/version HTTP/1.1\r\nOrigin: https://page.example\r\nConnection: close";
-        answer(&mut open(&nginx.url(), head))
+        answer(&mut open(&url, head))
     };
     let (mut passed, mut refused) = (0, Vec::new());
     let start = Instant::now();

@@ -63,8 +63,10 @@ impl Composed {
     fn kill(&self, container: &str) {
         let state = "{{.State.Pid}} {{.State.Running}}";
         let state = self.engine.docker(&["inspect", "--format", state, container]);
-        if let Some((pid, "true")) = state.split_once(' ') {
-            // It may have ended by itself at this very moment.
+        // One that is being brought back has no process, and says 0: that would be the group of this test.
+        let Some((pid, "true")) = state.split_once(' ') else { return };
+        if pid.parse::<u32>().unwrap() > 1 {
+            // It may end by itself at this very moment.
             let _ = std::process::Command::new("kill").args(["-KILL", pid]).output();
         }
     }

@@ -61,7 +61,7 @@ fn with_shell() -> Root {
 fn nginx() -> (Root, Vec<String>) {
     let root = with_shell();
     root.program(&find("nginx", &["/usr/sbin", "/usr/local/sbin"]), "/usr/sbin/nginx");
-    (root, vec!["ENV PATH=/usr/sbin:/bin".into(), r#"CMD ["nginx"]"#.into(), "STOPSIGNAL SIGQUIT".into()])
+    (root, vec!["ENV PATH=/usr/sbin:/bin".into(), r#"CMD ["nginx"]"#.into()])
 }
 
 fn redis() -> (Root, Vec<String>) {
