@@ -24,3 +24,7 @@ bench-peers *flags:
 # Make the fixtures anew
 fixtures:
     fixtures/make.sh
+
+# The image, for this machine's architecture
+image tag="anonlink:0.1.0":
+    docker build -t {{tag}} .

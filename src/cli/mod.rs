@@ -5,6 +5,7 @@ mod boot;
 mod cluster;
 mod embedded;
 mod entrance;
+mod health;
 mod link;
 mod migrate;
 mod probes;
@@ -39,6 +40,8 @@ enum Role {
     Work(work::WorkArgs),
     /// Bring schema and buckets up to date, or check that they are
     Migrate(migrate::MigrateArgs),
+    /// Ask a running `serve` or `work` how it is: what health checks of containers call
+    Health(health::HealthArgs),
     /// Test a running service over HTTP, or one that is started for the test
     Selftest(selftest::SelftestArgs),
 }
@@ -56,6 +59,7 @@ impl Cli {
             Role::Link(args) => link::run(args),
             Role::Work(args) => boot::block_on(&self.logs, work::run(args)),
             Role::Migrate(args) => boot::block_on(&self.logs, migrate::run(args)),
+            Role::Health(args) => boot::block_on(&self.logs, health::run(args)),
             Role::Selftest(args) => boot::block_on(&quiet(self.logs), async move {
                 Ok(ExitCode::from(selftest::run(&args, embedded::start_for_test).await))
             }),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::kit::{BUSY, Cluster, Linkage, ROWS, undisturbed};
+use crate::kit::{BUSY, Cluster, ROWS};
+use crate::linkage::{Linkage, undisturbed};
 use crate::service::parties;
 
 /// A delay that differs from round to round, of up to `most` milliseconds.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::kit::{BUSY, Cluster, Linkage, ROWS, undisturbed};
+use crate::kit::{BUSY, Cluster, ROWS};
+use crate::linkage::{Linkage, undisturbed};
 use crate::service::{parties, request_root, wait_for};
 use crate::stack::Fault;
 

@@ -2,6 +2,7 @@
 //! workers behind nginx; and what happens when any of them is killed, frozen, cut off or flushed.
 
 mod kit;
+mod linkage;
 #[path = "../service/mod.rs"]
 mod service;
 #[path = "../stack/mod.rs"]
@@ -9,5 +10,6 @@ mod stack;
 
 mod cluster_kills;
 mod cluster_load;
+mod cluster_nginx;
 mod cluster_outages;
 mod cluster_selftest;

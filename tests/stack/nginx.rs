@@ -7,8 +7,8 @@ use super::{Daemon, find, free_port};
 /// A running nginx.
 pub struct Nginx {
     port: u16,
-    _daemon: Daemon,
-    _folder: tempfile::TempDir,
+    daemon: Daemon,
+    folder: tempfile::TempDir,
 }
 
 impl Nginx {
@@ -50,12 +50,41 @@ impl Nginx {
         let program = find("nginx", &["/usr/sbin", "/usr/local/sbin"]);
         let mut daemon = Daemon::start("nginx", folder.path(), &program, &arguments, &[], None);
         daemon.wait_for_port(port);
-        Self { port, _daemon: daemon, _folder: folder }
+        Self { port, daemon, folder }
     }
 
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its processes: the master and the workers.
+    pub fn pids(&self) -> Vec<u32> {
+        let master = self.daemon.pid();
+        let children = format!("/proc/{master}/task/{master}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        std::iter::once(master).chain(children).collect()
+    }
+
+    /// Bytes of the files that it keeps aside: bodies and answers on their way.
+    pub fn kept_aside(&self) -> u64 {
+        let mut folders: Vec<_> = ["body", "proxy"].map(|name| self.folder.path().join(name)).into();
+        let mut bytes = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    _ => bytes += entry.metadata().map_or(0, |file| file.len()),
+                }
+            }
+        }
+        bytes
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.daemon.log()
     }
 }
 

@@ -5,7 +5,9 @@
 
 mod stream;
 mod tls;
+mod unread;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -155,9 +157,15 @@ impl Server {
         }
         let router = self.router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
+            let (request, rest) = unread::watch(request);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
-            router.clone().oneshot(request)
+            let router = router.clone();
+            async move {
+                let mut response = router.oneshot(request).await?;
+                rest.mark(&mut response);
+                Ok::<_, Infallible>(response)
+            }
         });
         let (builder, watcher) = (self.builder.clone(), self.graceful.watcher());
         let acceptor = self.certificates.as_ref().map(Certificates::acceptor);

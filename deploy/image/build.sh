@@ -1,0 +1,55 @@
+#!/bin/sh
+# Makes what the image consists of, for one architecture: `deploy/image/build.sh [amd64|arm64]` (default: this machine's).
+#
+#   target/image/ARCH/root    the binary, certificate authorities, user and group: the image's root, owned by root
+#   target/image/ARCH/state   the folders that the service may write to, owned by its user
+#
+# The Dockerfile's builder calls it, and so do the tests and anyone without Docker. It needs a Rust toolchain and Python with pip or
+# venv: Zig's C compiler for musl, which builds for either architecture on either, comes from PyPI and is kept below
+# target/test-tools. The binary is static and made for the architecture's baseline; kernels are chosen at run time.
+set -eu
+cd "$(dirname "$0")/../.."
+
+ziglang=0.17.1
+zigbuild=0.24.1
+
+machine() {
+    case $(uname -m) in
+        x86_64) echo amd64 ;;
+        aarch64) echo arm64 ;;
+        *) uname -m ;;
+    esac
+}
+arch=${1:-$(machine)}
+case $arch in
+    amd64) target=x86_64-unknown-linux-musl ;;
+    arm64) target=aarch64-unknown-linux-musl ;;
+    *) echo "build.sh: no image for $arch: amd64 and arm64 are those that are made" >&2 && exit 2 ;;
+esac
+
+tools=$PWD/target/test-tools/zig-$ziglang-$zigbuild
+if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
+    rm -rf "$tools"
+    python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "ziglang==$ziglang" "cargo-zigbuild==$zigbuild"
+fi
+rustc --print target-libdir --target "$target" | xargs test -d || rustup target add "$target"
+
+# Flags of the caller's own machine must not get into an image for all.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS
+PATH=$tools/bin:$PATH cargo zigbuild --locked --release --bin anonlink --target "$target"
+
+out=target/image/$arch
+rm -rf "$out.new"
+mkdir -p "$out.new/root/etc/ssl/certs" "$out.new/state/data" "$out.new/state/tmp"
+cp "${CARGO_TARGET_DIR:-target}/$target/release/anonlink" "$out.new/root/anonlink"
+cp "${CA_CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}" "$out.new/root/etc/ssl/certs/ca-certificates.crt"
+echo 'anonlink:x:65532:65532:anonlink:/data:/anonlink' >"$out.new/root/etc/passwd"
+echo 'anonlink:x:65532:' >"$out.new/root/etc/group"
+chmod -R u=rwX,go=rX "$out.new"
+chmod 755 "$out.new/root/anonlink"
+# As anywhere; and a tmpfs that is put there takes its permissions from it.
+chmod 1777 "$out.new/state/tmp"
+rm -rf "$out"
+mv "$out.new" "$out"
+echo "$out: $(wc -c <"$out/root/anonlink") bytes"
