@@ -8,6 +8,8 @@
 # (deploy/compose.yaml, deploy/helm). The binary can be made outside as well, by the script that is used here:
 #
 #   deploy/image/build.sh amd64 && docker build --build-arg BINARY=prebuilt -t anonlink:0.1.0 .
+# The binary is linked with musl, which looks up names by itself (static glibc wants the machine's modules for that), and with mimalloc,
+# because musl's own allocator takes one lock for all threads. benches/builds.py compares it with a static one of glibc.
 ARG BINARY=built
 
 FROM --platform=$BUILDPLATFORM rust:1.95.0-bookworm AS built
