@@ -34,8 +34,10 @@ LABEL org.opencontainers.image.title="Anonlink" \
 COPY --from=binary /image/root /
 COPY --from=binary --chown=65532:65532 /image/state /
 # Inside a container the world is beyond the loopback interface. State of the embedded service is a volume; in a cluster nothing is
-# written but to /tmp.
-ENV ANONLINK_LISTEN=0.0.0.0:8851 \
+# written but to /tmp. The allocator takes memory when it is needed and gives it back at once (docs/performance.md).
+ENV MIMALLOC_ARENA_EAGER_COMMIT=0 \
+    MIMALLOC_PURGE_DELAY=0 \
+    ANONLINK_LISTEN=0.0.0.0:8851 \
     ANONLINK_DATA_DIR=/data \
     TMPDIR=/tmp
 USER 65532:65532

@@ -1,6 +1,6 @@
 #!/bin/sh
-# An image's binary on an emulated processor: FEBRL4 gives the golden groups and scores, and its selftest passes:
-# `tests/image/emulated.sh amd64|arm64 ANONLINK WORK`.
+# An image's binary on an emulated processor: FEBRL4 gives the golden groups and scores, and the selftest passes if it is the other
+# architecture's: `tests/image/emulated.sh amd64|arm64 ANONLINK WORK`.
 #
 # For amd64 the processor is one that has nothing beyond the architecture's baseline: a binary that was made for the machine that
 # built it would die of an illegal instruction. Exits 77, with the reason as its last line, if there is no emulator here.
@@ -24,4 +24,9 @@ link 0.8 groups
 python3 fixtures/check.py groups fixtures/golden/febrl4-0.8.json "$out-groups.json"
 link 0.75 similarity_scores
 python3 fixtures/check.py scores fixtures/golden/febrl4-0.75.json "$out-similarity_scores.json"
-run selftest | tail -n 1
+# The whole service where nothing else runs this binary: minutes of emulation.
+if [ "$arch" = "$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')" ]; then
+    echo "golden groups and scores"
+else
+    run selftest | tail -n 1
+fi
