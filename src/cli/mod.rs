@@ -7,6 +7,7 @@ mod embedded;
 mod entrance;
 mod health;
 mod link;
+mod manual;
 mod migrate;
 mod probes;
 mod selftest;
@@ -15,7 +16,7 @@ mod work;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::LogArgs;
 
@@ -44,6 +45,10 @@ enum Role {
     Health(health::HealthArgs),
     /// Test a running service over HTTP, or one that is started for the test
     Selftest(selftest::SelftestArgs),
+    /// Write completions for a shell to standard output
+    Completions(manual::CompletionsArgs),
+    /// Write man pages to a folder
+    Man(manual::ManArgs),
 }
 
 impl Cli {
@@ -60,6 +65,8 @@ impl Cli {
             Role::Work(args) => boot::block_on(&self.logs, work::run(args)),
             Role::Migrate(args) => boot::block_on(&self.logs, migrate::run(args)),
             Role::Health(args) => boot::block_on(&self.logs, health::run(args)),
+            Role::Completions(args) => manual::completions(&args, Self::command()),
+            Role::Man(args) => manual::man(&args, Self::command()),
             Role::Selftest(args) => boot::block_on(&quiet(self.logs), async move {
                 Ok(ExitCode::from(selftest::run(&args, embedded::start_for_test).await))
             }),

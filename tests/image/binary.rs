@@ -10,7 +10,7 @@ pub fn repository() -> &'static Path {
 /// The image's root as it was built.
 ///
 /// # Panics
-/// It wasn't, or the source is newer.
+/// It was not.
 pub fn built() -> PathBuf {
     let arch = match std::env::consts::ARCH {
         "x86_64" => "amd64",
