@@ -1,0 +1,71 @@
+//! Commands in the pages that the test doesn't run.
+
+use crate::page::{Kind, Page};
+
+/// Page, first line of the block, and what runs it instead.
+const EXEMPT: &[(&str, &str, &str)] = &[
+    ("README.md", "cargo run --release -- serve", "the steps release and selftest of tests/run"),
+    ("README.md", "tests/run", "itself"),
+    (
+        "deploy/helm/anonlink/README.md",
+        "helm upgrade --install anonlink deploy/helm/anonlink -f my-deployment.yaml",
+        "tests/chart renders these values and gives them to an API server of Kubernetes",
+    ),
+    ("deploy/helm/anonlink/README.md", "helm uninstall anonlink", "nothing: it takes a cluster"),
+    (
+        "docs/deployment.md",
+        "docker build -t anonlink:0.1.0 .",
+        "tests/image builds and runs the image; pushing takes a registry",
+    ),
+    (
+        "docs/deployment.md",
+        "helm lint deploy/helm/anonlink -f my-deployment.yaml",
+        "tests/chart lints and renders; tests/deployed runs the release's test on real stores",
+    ),
+    (
+        "docs/deployment.md",
+        "helm upgrade anonlink deploy/helm/anonlink -f my-deployment.yaml --set workers.replicas=20",
+        "tests/chart renders it",
+    ),
+    (
+        "docs/deployment.md",
+        "helm upgrade anonlink deploy/helm/anonlink -f my-deployment.yaml --wait",
+        "tests/chart renders it",
+    ),
+    ("docs/deployment.md", "helm uninstall anonlink", "nothing: it takes a cluster"),
+    (
+        "docs/tutorial.md",
+        "python3.8 -m venv client",
+        "tests/client/flow.py makes a venv of the same requirements",
+    ),
+];
+
+/// Checks that the list and the pages agree.
+pub fn check(pages: &[Page]) {
+    let mut marked = Vec::new();
+    for page in pages {
+        for block in page.blocks.iter().filter(|block| block.kind == Kind::Exempt) {
+            marked.push((page.path.as_str(), block.text.lines().next().unwrap_or_default()));
+        }
+    }
+    let listed: Vec<_> = EXEMPT.iter().map(|(page, line, _)| (*page, *line)).collect();
+    let only = |here: &[(&str, &str)], there: &[(&str, &str)]| {
+        here.iter()
+            .filter(|one| !there.contains(one))
+            .map(|(page, line)| format!("{page}: {line}\n"))
+            .collect::<String>()
+    };
+    assert!(
+        marked.len() == listed.len()
+            && only(&marked, &listed).is_empty()
+            && only(&listed, &marked).is_empty(),
+        "not run and not listed:\n{}listed and not there:\n{}({} marked, {} listed)",
+        only(&marked, &listed),
+        only(&listed, &marked),
+        marked.len(),
+        listed.len(),
+    );
+    for (page, line, instead) in EXEMPT {
+        assert!(!instead.is_empty(), "{page}: {line}: say what covers it");
+    }
+}
