@@ -13,6 +13,7 @@
 //!
 //! The port 8851 of a page is replaced by a free one, and 9090 by another.
 
+mod endpoints;
 mod exempt;
 mod links;
 mod messages;
@@ -83,6 +84,11 @@ fn every_setting_and_flag_of_the_pages_exists() {
 #[test]
 fn every_setting_is_in_the_table_of_settings() {
     settings::check_table();
+}
+
+#[test]
+fn every_request_of_the_api_is_shown_with_curl() {
+    endpoints::check();
 }
 
 #[test]

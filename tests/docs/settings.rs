@@ -21,6 +21,8 @@ const FOREIGN_VARIABLES: &[&str] = &[
     "LOG_CFG",
     "MAX_CACHE_SIZE",
     "TRACE_CFG",
+    // An error of OpenSSL.
+    "CERTIFICATE_VERIFY_FAILED",
     // What PyPI requests, and so anonlink-client, trusts.
     "REQUESTS_CA_BUNDLE",
 ];
@@ -137,6 +139,12 @@ pub fn check_named(pages: &[Page]) {
             page.blocks.iter().filter(|block| !matches!(block.kind, Kind::Text | Kind::Json | Kind::Example))
         {
             for line in block.text.replace("\\\n", " ").lines() {
+                let exported = line.strip_prefix("export ").unwrap_or_default().split_whitespace();
+                for name in exported.filter_map(|word| word.split_once('=')).map(|(name, _)| name) {
+                    if !variables.contains(name) {
+                        wrong.push(format!("{}:{}: no setting {name}", page.path, block.line));
+                    }
+                }
                 for (command, flag) in flags_of_commands(line) {
                     let Some(known) = commands.get(command) else { continue };
                     if !known.iter().any(|setting| setting.flag == flag) {
