@@ -28,3 +28,7 @@ fixtures:
 # The image, for this machine's architecture
 image tag="anonlink:0.1.0":
     docker build -t {{tag}} .
+
+# Every parser under libFuzzer, 10 million executions each unless told otherwise
+fuzz *flags:
+    tests/fuzz/libfuzzer/run {{flags}}

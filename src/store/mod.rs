@@ -36,6 +36,7 @@ use s3::Requests;
 pub use error::{StoreError, StoreResult};
 pub use exchange::{DownloadStore, Exchange, Grant, UploadStore};
 pub use foreign::{Foreign, ForeignError};
+pub use s3::xml::{XmlError, records as xml_records};
 pub use sts::{Policy, Sts, StsError, TemporaryCredentials};
 pub use writer::Writer;
 
