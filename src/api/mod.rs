@@ -1,7 +1,7 @@
 //! The REST API.
 //!
 //! - `routes`: one table of all routes; `server`: connections; `probes`: a listener for probes and metrics; `state`: what every handler shares.
-//! - `projects`, `uploads`, `runs`, `status`, `version`, `health`, `openapi`: the handlers, a file each.
+//! - `projects`, `uploads`, `runs`, `status`, `monitor`, `version`, `health`, `openapi`: the handlers, a file each.
 //! - `auth`, `body`, `grant`, `json`, `problem`: what handlers are made of: rights, request bodies, leave to use an object store, errors.
 //! - `layers`: what happens to every request on its way in and out.
 
@@ -11,6 +11,7 @@ mod grant;
 mod health;
 mod json;
 mod layers;
+mod monitor;
 mod openapi;
 mod probes;
 mod problem;

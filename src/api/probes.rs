@@ -52,10 +52,23 @@ async fn scrape(State(probes): State<Probes>) -> Response {
             };
             set("ready", counts.ready);
             set("leased", counts.leased);
+            for queue in counts.queues {
+                let name = queue.queue.name();
+                let set = |state: &str, count: u64| {
+                    let gauge = metrics().queue_tasks.with_label_values(&[name, state]);
+                    gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+                };
+                set("ready", queue.ready);
+                set("leased", queue.leased);
+                let oldest = queue.oldest.unwrap_or_default().as_secs_f64();
+                metrics().queue_oldest.with_label_values(&[name]).set(oldest);
+            }
         }
         // The rest is worth having all the more.
         Err(error) => {
             metrics().ledger.reset();
+            metrics().queue_tasks.reset();
+            metrics().queue_oldest.reset();
             tracing::warn!(error = &error as &dyn std::error::Error, "the ledger could not be counted");
         }
     }

@@ -37,6 +37,9 @@ pub enum ApiError {
     /// No such route.
     #[error("there is nothing at this path; the API is described by /api/v1/openapi.json")]
     NoSuchPath,
+    /// Something that the operator has switched off.
+    #[error("the {0} is switched off")]
+    SwitchedOff(&'static str),
     /// A result that isn't there yet.
     #[error("{0}")]
     NotReady(String),
@@ -125,7 +128,7 @@ impl ApiError {
                 told(StatusCode::BAD_REQUEST, "Bad Request")
             }
             Self::NoAccess | Self::Forbidden(_) => told(StatusCode::FORBIDDEN, "Forbidden"),
-            Self::NoSuchPath => told(StatusCode::NOT_FOUND, "Not Found"),
+            Self::NoSuchPath | Self::SwitchedOff(_) => told(StatusCode::NOT_FOUND, "Not Found"),
             Self::NotReady(_) => told(StatusCode::NOT_FOUND, "Result Not Ready"),
             Self::MethodNotAllowed => told(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
             Self::Idle(_) => told(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),

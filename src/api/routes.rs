@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use super::layers::{cors, paths, protection, rate_limit, request_log};
 use super::problem::ApiError;
 use super::state::ApiState;
-use super::{health, openapi, projects, runs, status, uploads, version};
+use super::{health, monitor, openapi, projects, runs, status, uploads, version};
 
 /// One method of one path.
 pub struct Route {
@@ -34,6 +34,7 @@ pub const ROUTES: &[Route] = routes! {
     get "/health/ready" health::ready;
     get "/api/v1/openapi.json" openapi::get;
     get "/api/v1/status" status::get;
+    get "/api/v1/monitor" monitor::get;
     get "/api/v1/version" version::get;
     get "/api/v1/projects" projects::list::get;
     post "/api/v1/projects" projects::create::post;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::monitor::Monitor;
 use crate::cache::Cache;
 use crate::config::ApiArgs;
 use crate::db::{Db, Lease};
@@ -32,6 +33,7 @@ pub struct ApiState {
     /// Directory for temporary files.
     pub scratch: PathBuf,
     pub(super) cleanups: Cleanups,
+    pub(super) monitor: Monitor,
 }
 
 impl ApiState {
@@ -47,8 +49,8 @@ impl ApiState {
         clock: Arc<dyn Clock>,
         scratch: PathBuf,
     ) -> Arc<Self> {
-        let cleanups = Cleanups::default();
-        Arc::new(Self { db, store, external, cache, settings, random, clock, scratch, cleanups })
+        let (cleanups, monitor) = (Cleanups::default(), Monitor::default());
+        Arc::new(Self { db, store, external, cache, settings, random, clock, scratch, cleanups, monitor })
     }
 
     /// A fresh token.

@@ -80,6 +80,11 @@ impl Cache {
         self.parts.shared.as_ref().and_then(Shared::degraded)
     }
 
+    /// Whether it is shared with other processes, over Redis.
+    pub fn is_shared(&self) -> bool {
+        self.parts.shared.is_some()
+    }
+
     /// Wakes idle workers that serve this queue: those of this process at once, others soon. Never waits and never fails.
     pub fn ring(&self, queue: Queue) {
         self.parts.signals.wake.ring(queue);

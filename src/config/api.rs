@@ -5,11 +5,20 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use super::numbers;
 use super::secret::{Secret, SecretError};
+
+/// Something that is on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
+}
 
 /// How many requests a client may send.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,6 +101,18 @@ pub struct ApiArgs {
     #[arg(long, env = "PROJECT_LIST_TOKEN_FILE", value_name = "FILE")]
     pub project_list_token_file: Option<PathBuf>,
 
+    /// Whether `GET /api/v1/monitor` tells of workers, queues and runs at work
+    #[arg(long, env = "MONITOR", value_name = "on|off", default_value = "on")]
+    pub monitor: Switch,
+
+    /// Token that the monitor takes; without one anybody may look
+    #[arg(long, env = "MONITOR_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub monitor_token: Option<Secret>,
+
+    /// File that holds the token that the monitor takes
+    #[arg(long, env = "MONITOR_TOKEN_FILE", value_name = "FILE")]
+    pub monitor_token_file: Option<PathBuf>,
+
     /// Origins that browsers may call from
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', default_value = "*")]
     pub cors_origins: Vec<String>,
@@ -132,14 +153,18 @@ impl ApiArgs {
     /// A token is given twice, or its file can't be read.
     pub fn with_tokens(&self) -> Result<Self, SecretError> {
         let mut settings = self.clone();
-        let (creation, list) = (&mut settings.project_creation_token, &mut settings.project_list_token);
-        *creation = Secret::resolve(
-            "PROJECT_CREATION_TOKEN",
-            creation.as_ref(),
-            self.project_creation_token_file.as_deref(),
-        )?;
-        *list =
-            Secret::resolve("PROJECT_LIST_TOKEN", list.as_ref(), self.project_list_token_file.as_deref())?;
+        let tokens = [
+            (
+                "PROJECT_CREATION_TOKEN",
+                &mut settings.project_creation_token,
+                &self.project_creation_token_file,
+            ),
+            ("PROJECT_LIST_TOKEN", &mut settings.project_list_token, &self.project_list_token_file),
+            ("MONITOR_TOKEN", &mut settings.monitor_token, &self.monitor_token_file),
+        ];
+        for (name, token, file) in tokens {
+            *token = Secret::resolve(name, token.as_ref(), file.as_deref())?;
+        }
         Ok(settings)
     }
 

@@ -15,7 +15,7 @@ pub mod secret;
 pub mod system;
 pub mod tls;
 
-pub use api::{AddressRange, ApiArgs, RateLimit};
+pub use api::{AddressRange, ApiArgs, RateLimit, Switch};
 pub use data::DataArgs;
 pub use database::{DatabaseArgs, DatabaseConfigError, DatabaseSettings, DatabaseTls, PoolUser};
 pub use jobs::{JobArgs, default_concurrency};

@@ -150,13 +150,56 @@ pub struct CandidateFiles {
     pub candidates: u64,
 }
 
+/// What one queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// The queue.
+    pub queue: Queue,
+    /// Tasks that wait.
+    pub ready: u64,
+    /// Tasks that workers hold.
+    pub leased: u64,
+    /// How long the oldest has waited that could be taken now.
+    pub oldest: Option<Duration>,
+}
+
+impl QueueCounts {
+    /// An empty queue.
+    pub fn empty(queue: Queue) -> Self {
+        Self { queue, ready: 0, leased: 0, oldest: None }
+    }
+}
+
 /// What is waiting, for status pages and metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerCounts {
     /// Tasks that wait.
     pub ready: u64,
     /// Tasks that workers hold.
     pub leased: u64,
+    /// The same by queue, in the order of [`Queue::ALL`].
+    pub queues: [QueueCounts; 3],
+}
+
+impl Default for LedgerCounts {
+    fn default() -> Self {
+        Self::of([])
+    }
+}
+
+impl LedgerCounts {
+    /// The sum over some queues; those that aren't named are empty.
+    pub(super) fn of(found: impl IntoIterator<Item = QueueCounts>) -> Self {
+        let mut counts = Self { ready: 0, leased: 0, queues: Queue::ALL.map(QueueCounts::empty) };
+        for one in found {
+            counts.ready += one.ready;
+            counts.leased += one.leased;
+            for queue in counts.queues.iter_mut().filter(|queue| queue.queue == one.queue) {
+                *queue = one;
+            }
+        }
+        counts
+    }
 }
 
 /// The ledger.

@@ -6,6 +6,7 @@
 //!
 //! - [`projects`], [`uploads`], [`runs`]: what the API needs.
 //! - [`ledger`]: what workers need.
+//! - [`monitor`]: what operators look at.
 //! - [`objects`]: which objects exist, so that none is orphaned.
 //! - [`schema`]: the version of the tables.
 //! - [`sqlite`]: the embedded backend; [`postgres`]: a cluster's.
@@ -14,6 +15,7 @@
 pub(crate) mod conformance;
 mod error;
 pub mod ledger;
+pub mod monitor;
 pub mod objects;
 pub mod postgres;
 pub mod projects;
@@ -29,7 +31,13 @@ pub type DbResult<T> = Result<T, DbError>;
 
 /// A whole metadata store.
 pub trait Db:
-    projects::Projects + uploads::Uploads + runs::Runs + ledger::Ledger + objects::Objects + schema::Schema
+    projects::Projects
+    + uploads::Uploads
+    + runs::Runs
+    + ledger::Ledger
+    + monitor::Monitor
+    + objects::Objects
+    + schema::Schema
 {
 }
 
@@ -38,6 +46,7 @@ impl<T> Db for T where
         + uploads::Uploads
         + runs::Runs
         + ledger::Ledger
+        + monitor::Monitor
         + objects::Objects
         + schema::Schema
 {

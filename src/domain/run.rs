@@ -87,6 +87,19 @@ impl Stage {
             .find(|s| i64::from(s.number()) == number)
     }
 
+    /// The stage that is shown of a run of so many stages. It follows from the run's state where that decides, so that neither ever
+    /// goes back.
+    pub fn shown(self, state: RunState, stages: u8) -> Self {
+        match state {
+            RunState::Created | RunState::Queued => Self::WaitingForClks,
+            // A run that is being planned has all its data: the first stage is over.
+            RunState::Running => self.max(Self::Compare),
+            RunState::Error => self,
+            RunState::Completed if stages == 2 => Self::Compare,
+            RunState::Completed => Self::Output,
+        }
+    }
+
     /// The words that clients know.
     pub fn description(self) -> &'static str {
         match self {

@@ -12,6 +12,11 @@ impl Timestamp {
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
     }
+
+    /// The time from this one to a later one; none if that isn't later.
+    pub fn until(self, later: Self) -> Duration {
+        Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
+    }
 }
 
 /// RFC 3339 in UTC with six decimals, such as `2026-11-02T08:15:30.000123Z`.
@@ -50,5 +55,8 @@ mod tests {
     fn adding_never_overflows() {
         assert_eq!(Timestamp(5).after(Duration::from_micros(7)), Timestamp(12));
         assert_eq!(Timestamp(5).after(Duration::MAX), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(5).until(Timestamp(12)), Duration::from_micros(7));
+        assert_eq!(Timestamp(12).until(Timestamp(5)), Duration::ZERO);
+        assert!(Timestamp(i64::MIN).until(Timestamp(i64::MAX)) > Duration::ZERO);
     }
 }

@@ -1,4 +1,4 @@
-//! Housekeeping: queues again what dead workers left, and deletes objects that nothing needs any more.
+//! Housekeeping: queues again what dead workers left, forgets them, and deletes objects that nothing needs any more.
 //!
 //! Objects are dead when their row says so (see [`crate::db::objects`]), or when no row knows them at all: a worker that was
 //! frozen while its project was deleted may wake up and write one more. Those are found by listing the store, which is rare, and
@@ -25,6 +25,8 @@ use crate::telemetry::metrics;
 const ROUND: Duration = Duration::from_secs(2);
 /// Rounds between two listings of the store: about ten minutes.
 const LISTING: u32 = 300;
+/// Rounds between two looks for dead workers: about a minute.
+const WORKERS: u32 = 30;
 /// Age from which an unknown object counts as debris.
 const DEBRIS_AGE: Duration = Duration::from_secs(3600);
 /// Age from which a multipart upload counts as forgotten.
@@ -58,6 +60,11 @@ impl Housekeeper {
         for round in 0_u32.. {
             if let Err(error) = self.round(round % LISTING == 0).await {
                 tracing::warn!(%error, "housekeeping failed, the next round tries again");
+            }
+            if round % WORKERS == 0
+                && let Err(error) = self.context.db.forget_dead_workers().await
+            {
+                tracing::warn!(%error, "dead workers are not forgotten yet");
             }
             if tokio::time::timeout(ROUND, turned_true(shutdown.clone())).await.is_ok() {
                 return;

@@ -1,6 +1,7 @@
 //! Workers: they take tasks from the ledger and do them.
 //!
-//! - `runner`: claims, runs, completes; `slot`: how many at once; `heartbeat`: keeps the leases of what runs.
+//! - `runner`: claims, runs, completes; `slot`: how many at once; `heartbeat`: keeps the leases of what runs;
+//!   `presence`: tells operators that this process works.
 //! - `ingest`, `plan`, `compare`, `finish`: one file per kind of task.
 //! - `announced`: which objects they write.
 //! - `data`: loads encodings and blocks, and keeps them between tasks; `candidates`: reads and writes candidate files.
@@ -19,6 +20,7 @@ mod heartbeat;
 mod housekeeping;
 mod ingest;
 mod plan;
+mod presence;
 mod runner;
 mod shutdown;
 mod slot;

@@ -12,6 +12,7 @@ use super::finish::finish;
 use super::heartbeat::Heartbeat;
 use super::ingest::ingest;
 use super::plan::plan;
+use super::presence::Presence;
 use super::shutdown::turned_true;
 use super::slot::{Slot, Slots};
 use super::{JobContext, JobError};
@@ -46,6 +47,7 @@ impl Runner {
 
     /// Works until `shutdown` turns true; then claims no more, gives running tasks `grace` to end, and hands the rest back.
     pub async fn run(self, shutdown: watch::Receiver<bool>, grace: Duration) {
+        let presence = Presence::announce(&self.context, &self.queues);
         let slots = Slots::new(self.context.settings.concurrency);
         let mut running = JoinSet::new();
         loop {
@@ -83,6 +85,7 @@ impl Runner {
             }
         }
         self.drain(running, grace).await;
+        presence.farewell().await;
     }
 
     /// How long to wait for a ring: somewhere in the cache's range, so that idle workers don't look all at once.

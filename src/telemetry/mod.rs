@@ -7,7 +7,7 @@ mod process;
 use std::sync::LazyLock;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
     TextEncoder, core::Collector,
 };
 
@@ -38,6 +38,10 @@ pub struct Metrics {
     pub leases_expired: IntCounter,
     /// Tasks in the ledger, by state; as of the last scrape.
     pub ledger: IntGaugeVec,
+    /// Tasks in the ledger, by queue and state; as of the last scrape.
+    pub queue_tasks: IntGaugeVec,
+    /// Seconds that the oldest task of a queue has waited that could be taken; as of the last scrape.
+    pub queue_oldest: GaugeVec,
 }
 
 /// Registers a metric. Names and labels are literals of this file, each used once: the test makes them all.
@@ -90,6 +94,23 @@ impl Metrics {
                 &registry,
                 IntGaugeVec::new(Opts::new("anonlink_ledger_tasks", "Tasks in the ledger."), &["state"]),
             ),
+            queue_tasks: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("anonlink_queue_tasks", "Tasks in the ledger, by queue."),
+                    &["queue", "state"],
+                ),
+            ),
+            queue_oldest: register(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "anonlink_queue_oldest_seconds",
+                        "Wait of the oldest task that could be taken.",
+                    ),
+                    &["queue"],
+                ),
+            ),
             registry,
         }
     }
@@ -120,6 +141,8 @@ mod tests {
         metrics.task_seconds.with_label_values(&["plan"]).observe(0.2);
         metrics.comparisons.inc_by(7);
         metrics.ledger.with_label_values(&["ready"]).set(3);
+        metrics.queue_tasks.with_label_values(&["compute", "ready"]).set(2);
+        metrics.queue_oldest.with_label_values(&["compute"]).set(1.5);
         let text = metrics.text();
         for line in [
             r#"anonlink_http_requests_total{method="GET",route="/api/v1/status",status="200"} 1"#,
@@ -128,6 +151,8 @@ mod tests {
             "anonlink_comparisons_total 7",
             "anonlink_candidate_pairs_total 0",
             r#"anonlink_ledger_tasks{state="ready"} 3"#,
+            r#"anonlink_queue_tasks{queue="compute",state="ready"} 2"#,
+            r#"anonlink_queue_oldest_seconds{queue="compute"} 1.5"#,
             "process_open_fds ",
         ] {
             assert!(text.lines().any(|found| found.starts_with(line)), "{line} is missing in\n{text}");

@@ -6,6 +6,7 @@ mod bad_input;
 mod connections;
 mod http;
 mod https;
+mod monitor;
 mod openapi;
 mod projects;
 mod results;

@@ -68,22 +68,10 @@ pub async fn get(
     Ok(Json(status(run)))
 }
 
-/// The status of a run. Its stage follows from its state where that decides, so that neither ever goes back.
+/// The status of a run.
 fn status(run: RunRecord) -> Status {
     let stages = run.result_type.stages();
-    let stage = match run.state {
-        RunState::Created | RunState::Queued => Stage::WaitingForClks,
-        // A run that is being planned has all its data: the first stage is over.
-        RunState::Running => run.stage.max(Stage::Compare),
-        RunState::Error => run.stage,
-        RunState::Completed => {
-            if stages == 2 {
-                Stage::Compare
-            } else {
-                Stage::Output
-            }
-        }
-    };
+    let stage = run.stage.shown(run.state, stages);
     let done = run.state == RunState::Completed;
     let progress = match stage {
         Stage::WaitingForClks => Some(Progress::of(run.parties_contributed.into(), run.parties.into())),

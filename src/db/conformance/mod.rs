@@ -4,6 +4,7 @@ mod comparing;
 mod ingesting;
 mod leases;
 mod life;
+mod monitoring;
 mod uploading;
 
 use std::sync::Arc;
@@ -197,4 +198,7 @@ pub(crate) async fn suite(make: impl AsyncFn() -> Bed) {
     leases::expiries_are_bounded(make().await).await;
     leases::hand_backs_are_unlimited(make().await).await;
     leases::concurrent_claims_never_share_a_task(make().await).await;
+    monitoring::workers_are_alive_for_a_while(make().await).await;
+    monitoring::queues_tell_their_depth_and_age(make().await).await;
+    monitoring::open_runs_and_failures_are_told(make().await).await;
 }

@@ -4,12 +4,13 @@
 //! the server's: leases mean the same to every process, whatever its own clock says.
 //!
 //! - `pool`, `tls`, `transaction`, `error`: connections, and what runs on them. `transaction` states the order of locks.
-//! - `projects`, `uploads`, `runs`, `ledger`, `objects`, `schema`: the traits.
+//! - `projects`, `uploads`, `runs`, `ledger`, `monitor`, `objects`, `schema`: the traits.
 //! - `transitions`, `ingested`: changes of state that several of them make.
 
 mod error;
 mod ingested;
 mod ledger;
+mod monitor;
 mod objects;
 mod pool;
 mod projects;

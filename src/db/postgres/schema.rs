@@ -19,8 +19,10 @@ struct Migration {
 }
 
 /// In order; the version is the number of steps applied.
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_tables", sql: include_str!("migrations/0001_tables.sql"), min_binary: 1 }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_tables", sql: include_str!("migrations/0001_tables.sql"), min_binary: 1 },
+    Migration { name: "0002_monitor", sql: include_str!("migrations/0002_monitor.sql"), min_binary: 1 },
+];
 
 const KNOWN: i64 = MIGRATIONS.len() as i64;
 

@@ -88,8 +88,8 @@ pub(super) async fn fail_comparison(tx: &Tx, comparison: i64, message: &str, now
 
 /// Ends all runs of a project with an error, and marks the project.
 pub(super) async fn fail_project(tx: &Tx, project: &str, message: &str, now: i64) -> DbResult<()> {
-    let sql = "UPDATE projects SET error = coalesce(error, $2) WHERE id = $1";
-    tx.run(sql, params![project, message]).await?;
+    let sql = "UPDATE projects SET error = $2, time_failed = $3 WHERE id = $1 AND error IS NULL";
+    tx.run(sql, params![project, message, now]).await?;
     let sql = "SELECT id FROM runs WHERE project_id = $1 AND state NOT IN ('completed', 'error')";
     for row in tx.query(sql, params![project]).await? {
         fail_run(tx, get(&row, "id")?, message, now).await?;

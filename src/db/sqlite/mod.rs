@@ -5,6 +5,7 @@
 
 mod actor;
 mod ledger;
+mod monitor;
 mod objects;
 mod projects;
 mod rows;

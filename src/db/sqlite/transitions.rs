@@ -137,8 +137,8 @@ pub(super) fn fail_comparison(tx: &Connection, comparison: i64, message: &str, n
 
 /// Ends all runs of a project with an error, and marks the project.
 pub(super) fn fail_project(tx: &Connection, project: &str, message: &str, now: i64) -> DbResult<()> {
-    tx.prepare_cached("UPDATE projects SET error = coalesce(error, ?2) WHERE id = ?1")?
-        .execute([project, message])?;
+    tx.prepare_cached("UPDATE projects SET error = ?2, time_failed = ?3 WHERE id = ?1 AND error IS NULL")?
+        .execute(params![project, message, now])?;
     let sql = "SELECT id FROM runs WHERE project_id = ?1 AND state NOT IN ('completed', 'error')";
     for run in collect(tx, sql, [project], |row| Ok(row.get::<_, String>(0)?))? {
         fail_run(tx, &run, message, now)?;

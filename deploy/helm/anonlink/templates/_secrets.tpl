@@ -33,6 +33,7 @@ Every secret of the service by its environment variable: `value`, or `secret` an
 {{- $tokens := .Values.api.tokens -}}
 {{- include "anonlink.addSecret" (list $all "PROJECT_CREATION_TOKEN" $tokens.creation (ternary $tokens.existingSecret "" (ne $tokens.existingSecretCreationKey "")) $tokens.existingSecretCreationKey) -}}
 {{- include "anonlink.addSecret" (list $all "PROJECT_LIST_TOKEN" $tokens.list (ternary $tokens.existingSecret "" (ne $tokens.existingSecretListKey "")) $tokens.existingSecretListKey) -}}
+{{- include "anonlink.addSecret" (list $all "MONITOR_TOKEN" $tokens.monitor (ternary $tokens.existingSecret "" (ne $tokens.existingSecretMonitorKey "")) $tokens.existingSecretMonitorKey) -}}
 {{- toYaml $all -}}
 {{- end }}
 

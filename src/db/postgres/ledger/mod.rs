@@ -10,7 +10,9 @@ use async_trait::async_trait;
 
 use super::PostgresDb;
 use super::rows::{blob, get, micros, number, params, parsed, text};
-use crate::db::ledger::{CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, RunForWork};
+use crate::db::ledger::{
+    CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, QueueCounts, RunForWork,
+};
 use crate::db::{DbResult, Lease};
 use crate::domain::task::PAYLOAD_VERSION;
 use crate::domain::{ComparisonId, Queue, RunId, TaskId};
@@ -24,6 +26,13 @@ const RENEW: &str = "
         UPDATE objects SET expires = held.lease_expires FROM held WHERE name IN (
             SELECT name FROM objects WHERE lease = $2 ORDER BY name FOR UPDATE))
     SELECT 1 FROM held";
+
+/// What every queue holds. A task that an older version handed back doesn't say since when it waits.
+const COUNTS: &str = "
+    WITH clock AS MATERIALIZED (SELECT now_micros() AS now)
+    SELECT queue, count(*) FILTER (WHERE state = 'ready') AS ready, count(*) FILTER (WHERE state = 'leased') AS leased,
+           max(clock.now - run_after) FILTER (WHERE state = 'ready' AND run_after BETWEEN 1 AND clock.now) AS waited
+    FROM tasks CROSS JOIN clock GROUP BY queue";
 
 #[async_trait]
 impl Ledger for PostgresDb {
@@ -102,9 +111,16 @@ impl Ledger for PostgresDb {
     }
 
     async fn ledger_counts(&self) -> DbResult<LedgerCounts> {
-        let sql = "SELECT count(*) FILTER (WHERE state = 'ready') AS ready,
-                          count(*) FILTER (WHERE state = 'leased') AS leased FROM tasks";
-        let Some(row) = self.first(sql, &[]).await? else { return Ok(LedgerCounts::default()) };
-        Ok(LedgerCounts { ready: number(&row, "ready")?, leased: number(&row, "leased")? })
+        let rows = self.again(COUNTS, &[]).await?;
+        let queues = rows.iter().map(|row| {
+            let waited: Option<i64> = get(row, "waited")?;
+            Ok(QueueCounts {
+                queue: parsed(row, "queue")?,
+                ready: number(row, "ready")?,
+                leased: number(row, "leased")?,
+                oldest: waited.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0))),
+            })
+        });
+        Ok(LedgerCounts::of(queues.collect::<DbResult<Vec<_>>>()?))
     }
 }

@@ -67,7 +67,7 @@ pub(super) async fn fail(
 }
 
 pub(super) async fn hand_back(tx: &Tx, task: TaskId, lease: Lease) -> DbResult<Held> {
-    let sql = "UPDATE tasks SET hand_backs = hand_backs + 1, run_after = 0,
+    let sql = "UPDATE tasks SET hand_backs = hand_backs + 1, run_after = now_micros(),
                                 state = 'ready', lease = NULL, lease_expires = NULL, worker = NULL
                WHERE id = $1 AND lease = $2 AND state = 'leased' RETURNING 1";
     let held = tx.first(sql, params![task.0, lease.0.as_slice()]).await?;

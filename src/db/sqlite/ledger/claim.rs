@@ -64,9 +64,10 @@ pub(super) fn claim(
 ) -> DbResult<Option<ClaimedTask>> {
     let Some(id) = next(tx, queues, now.0)? else { return Ok(None) };
     tx.prepare_cached(
-        "UPDATE tasks SET state = 'leased', lease = ?2, lease_expires = ?3, worker = ?4, claims = claims + 1 WHERE id = ?1",
+        "UPDATE tasks SET state = 'leased', lease = ?2, lease_expires = ?3, worker = ?4, claims = claims + 1, time_claimed = ?5
+         WHERE id = ?1",
     )?
-    .execute(params![id, lease.0, now.after(ttl).0, worker])?;
+    .execute(params![id, lease.0, now.after(ttl).0, worker, now.0])?;
     let sql = "SELECT t.*, c.threshold FROM tasks t LEFT JOIN comparisons c ON c.id = t.comparison_id WHERE t.id = ?1";
     let task = first(tx, sql, [id], |row| claimed(row, lease))?;
     if let Some(ClaimedTask { work: Work::Plan { run }, .. }) = &task {

@@ -11,7 +11,9 @@ use rusqlite::{Connection, params};
 
 use super::SqliteDb;
 use super::rows::{blob, collect, first, number, parsed, value};
-use crate::db::ledger::{CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, RunForWork};
+use crate::db::ledger::{
+    CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, QueueCounts, RunForWork,
+};
 use crate::db::{DbResult, Lease};
 use crate::domain::{ComparisonId, Queue, RunId, TaskId, Timestamp};
 
@@ -21,6 +23,23 @@ pub(super) use setback::expire_worker;
 fn holds(tx: &Connection, task: TaskId, lease: Lease) -> DbResult<bool> {
     let sql = "SELECT 1 FROM tasks WHERE id = ?1 AND lease = ?2 AND state = 'leased'";
     Ok(value::<i64>(tx, sql, params![task.0, lease.0])?.is_some())
+}
+
+/// What every queue holds.
+pub(super) fn counts(tx: &Connection, now: Timestamp) -> DbResult<LedgerCounts> {
+    // A task that an older version handed back doesn't say since when it waits.
+    let sql = "SELECT queue, count(*) FILTER (WHERE state = 'ready') AS ready, count(*) FILTER (WHERE state = 'leased') AS leased,
+                      min(run_after) FILTER (WHERE state = 'ready' AND run_after BETWEEN 1 AND ?1) AS since
+               FROM tasks GROUP BY queue";
+    let queues = collect(tx, sql, [now.0], |row| {
+        Ok(QueueCounts {
+            queue: parsed(row, "queue")?,
+            ready: number(row, "ready")?,
+            leased: number(row, "leased")?,
+            oldest: row.get::<_, Option<i64>>("since")?.map(|since| Timestamp(since).until(now)),
+        })
+    })?;
+    Ok(LedgerCounts::of(queues))
 }
 
 #[async_trait]
@@ -75,7 +94,7 @@ impl Ledger for SqliteDb {
     }
 
     async fn hand_back(&self, task: TaskId, lease: Lease) -> DbResult<Held> {
-        self.write(move |tx, _| setback::hand_back(tx, task, lease)).await
+        self.write(move |tx, now| setback::hand_back(tx, task, lease, now)).await
     }
 
     async fn rescue(&self) -> DbResult<u64> {
@@ -121,13 +140,7 @@ impl Ledger for SqliteDb {
     }
 
     async fn ledger_counts(&self) -> DbResult<LedgerCounts> {
-        self.read(|tx| {
-            let count = |state: &str| -> DbResult<u64> {
-                let sql = "SELECT count(*) FROM tasks WHERE state = ?1";
-                Ok(value::<i64>(tx, sql, [state])?.unwrap_or(0).unsigned_abs())
-            };
-            Ok(LedgerCounts { ready: count("ready")?, leased: count("leased")? })
-        })
-        .await
+        let now = self.clock.now();
+        self.read(move |tx| counts(tx, now)).await
     }
 }

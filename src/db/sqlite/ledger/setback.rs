@@ -60,13 +60,13 @@ pub(super) fn fail(
     Ok(Held::Yes)
 }
 
-pub(super) fn hand_back(tx: &Connection, task: TaskId, lease: Lease) -> DbResult<Held> {
+pub(super) fn hand_back(tx: &Connection, task: TaskId, lease: Lease, now: i64) -> DbResult<Held> {
     transitions::doom_objects_of(tx, &lease.0)?;
     if !holds(tx, task, lease)? {
         return Ok(Held::No);
     }
     tx.prepare_cached("UPDATE tasks SET hand_backs = hand_backs + 1 WHERE id = ?1")?.execute([task.0])?;
-    release(tx, task.0, 0)?;
+    release(tx, task.0, now)?;
     Ok(Held::Yes)
 }
 
