@@ -38,7 +38,7 @@ pub enum ApiError {
     #[error("there is nothing at this path; the API is described by /api/v1/openapi.json")]
     NoSuchPath,
     /// Something that the operator has switched off.
-    #[error("the {0} is switched off")]
+    #[error("{0}")]
     SwitchedOff(&'static str),
     /// A result that isn't there yet.
     #[error("{0}")]

@@ -55,7 +55,7 @@ struct Last {
 /// 404 if it is switched off; 400 or 403 if the operator wants a token for it.
 pub async fn get(State(state): State<Arc<ApiState>>, headers: HeaderMap) -> Result<Response, ApiError> {
     if state.settings.monitor == Switch::Off {
-        return Err(ApiError::SwitchedOff("monitor"));
+        return Err(ApiError::SwitchedOff("the monitor is switched off"));
     }
     auth::operator(state.settings.monitor_token.as_ref(), &headers)?;
     let answer = state.monitor.answer(&state).await?;
