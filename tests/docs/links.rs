@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::page;
+use crate::page::{self, Page};
+
+/// The index of the documentation.
+const INDEX: &str = "docs/README.md";
 
 /// Checks all links of all Markdown files that Git would keep.
 pub fn check() {
@@ -31,6 +34,17 @@ pub fn check() {
     }
     assert!(links > 30, "only {links} links were found");
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// Checks that the index leads to every page beside it.
+pub fn check_index(pages: &[Page]) {
+    let index = std::fs::read_to_string(page::root().join(INDEX)).unwrap();
+    let linked: HashSet<&str> =
+        targets(&index).into_iter().filter_map(|target| target.split('#').next()).collect();
+    let pages = pages.iter().filter(|page| page.path != INDEX);
+    let names = pages.filter_map(|page| page.path.strip_prefix("docs/"));
+    let missing: Vec<&str> = names.filter(|name| !linked.contains(name)).collect();
+    assert!(missing.is_empty(), "{INDEX} doesn't name {missing:?}");
 }
 
 fn find(folder: &Path, files: &mut Vec<PathBuf>) {

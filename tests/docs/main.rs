@@ -77,6 +77,11 @@ fn links_lead_to_files_and_headings() {
 }
 
 #[test]
+fn the_index_names_every_page() {
+    links::check_index(&pages());
+}
+
+#[test]
 fn every_setting_and_flag_of_the_pages_exists() {
     settings::check_named(&pages());
 }

@@ -162,8 +162,18 @@ pub fn check_named(pages: &[Page]) {
 
 /// Checks that the table holds exactly the settings that there are.
 pub fn check_table() {
-    let wanted: BTreeSet<String> =
-        all().values().flatten().filter(|setting| !setting.variable.is_empty()).map(Setting::row).collect();
+    let commands = all();
+    for role in ["serve", "work"] {
+        let flags = commands[role].iter().filter(|setting| setting.variable.is_empty());
+        let flags: Vec<&str> = flags.map(|setting| setting.flag.as_str()).collect();
+        assert_eq!(flags, ["--help", "--version"], "{role} has flags that are no environment variables");
+    }
+    let wanted: BTreeSet<String> = commands
+        .values()
+        .flatten()
+        .filter(|setting| !setting.variable.is_empty())
+        .map(Setting::row)
+        .collect();
     let text = std::fs::read_to_string(page::root().join(TABLE)).unwrap();
     let found: BTreeSet<String> =
         text.lines().filter(|line| line.starts_with("| `")).map(str::to_owned).collect();
