@@ -2,6 +2,7 @@
 //!
 //! - `routes`: one table of all routes; `server`: connections; `probes`: a listener for probes and metrics; `state`: what every handler shares.
 //! - `projects`, `uploads`, `runs`, `status`, `monitor`, `version`, `health`, `openapi`: the handlers, a file each.
+//! - `pages`: the web pages, whose files are in `src/web`.
 //! - `auth`, `body`, `grant`, `json`, `problem`: what handlers are made of: rights, request bodies, leave to use an object store, errors.
 //! - `layers`: what happens to every request on its way in and out.
 
@@ -13,6 +14,7 @@ mod json;
 mod layers;
 mod monitor;
 mod openapi;
+mod pages;
 mod probes;
 mod problem;
 mod projects;

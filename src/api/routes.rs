@@ -1,4 +1,4 @@
-//! All routes, in one table: the router is built from it, and a test compares it with the OpenAPI document.
+//! All routes of the API, in one table: the router is built from it, and a test compares it with the OpenAPI document.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use tower::ServiceExt;
 use super::layers::{cors, paths, protection, rate_limit, request_log};
 use super::problem::ApiError;
 use super::state::ApiState;
-use super::{health, monitor, openapi, projects, runs, status, uploads, version};
+use super::{health, monitor, openapi, pages, projects, runs, status, uploads, version};
+use crate::config::Switch;
 
 /// One method of one path.
 pub struct Route {
@@ -28,7 +29,7 @@ macro_rules! routes {
     };
 }
 
-/// All routes. `GET` stands for `HEAD` as well.
+/// All routes of the API. `GET` stands for `HEAD` as well.
 pub const ROUTES: &[Route] = routes! {
     get "/health/live" health::live;
     get "/health/ready" health::ready;
@@ -51,11 +52,14 @@ pub const ROUTES: &[Route] = routes! {
     get "/api/v1/projects/{project_id}/runs/{run_id}/result" runs::result::get;
 };
 
-/// The whole API as a service.
+/// The whole API as a service, and the pages if they are on.
 pub fn router(state: Arc<ApiState>) -> Router {
     let mut routes = Router::new();
     for route in ROUTES {
         routes = routes.route(route.path, (route.handler)());
+    }
+    if state.settings.pages == Switch::On {
+        routes = pages::add(routes);
     }
     let routes = routes
         .fallback(|| async { ApiError::NoSuchPath })

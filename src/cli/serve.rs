@@ -9,7 +9,7 @@ use super::backends::{BackendArgs, Metadata};
 use super::boot::shutdown_signal;
 use super::embedded::Service;
 use super::probes::Probing;
-use crate::config::{ApiArgs, JobArgs, PoolUser, ProbeArgs};
+use crate::config::{ApiArgs, JobArgs, PoolUser, ProbeArgs, Switch};
 
 /// Flags of `serve`.
 #[derive(Debug, Args)]
@@ -43,13 +43,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<ExitCode> {
             let service = Service::open(&backends, db, &args.backends.data, &args.api, &args.jobs).await?;
             let directory = std::path::absolute(&args.backends.data.data_dir);
             let directory = directory.unwrap_or_else(|_| args.backends.data.data_dir.clone());
-            greet(&service.url()?, &format!("Its data are in {}", directory.display()));
+            greet(&service.url()?, &format!("Its data are in {}", directory.display()), args.api.pages);
             service.run(shutdown).await?;
         }
         Metadata::Cluster => {
             let api = super::cluster::Api::bind(&backends, &args.api).await?;
             let servers = &args.backends.database.database_server;
-            greet(&api.url()?, &format!("Its metadata are in PostgreSQL on {servers}"));
+            greet(&api.url()?, &format!("Its metadata are in PostgreSQL on {servers}"), args.api.pages);
             api.run(shutdown).await;
         }
     }
@@ -59,12 +59,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<ExitCode> {
 }
 
 /// Says where it listens and what to do next.
-fn greet(url: &str, data: &str) {
+fn greet(url: &str, data: &str, pages: Switch) {
+    let browser = if pages == Switch::On { format!("In a browser: {url}/\n") } else { String::new() };
     println!(
         "Anonlink {version} listens on {url}\n{data}\n\nNext:\n  \
          curl {url}/api/v1/status\n  \
          anonlink selftest --server {url}\n\n\
-         The API is described at {url}/api/v1/openapi.json; Ctrl-C stops the service.",
+         {browser}The API is described at {url}/api/v1/openapi.json; Ctrl-C stops the service.",
         version = env!("CARGO_PKG_VERSION"),
     );
     tracing::info!(url, "listening");

@@ -117,6 +117,10 @@ pub struct ApiArgs {
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', default_value = "*")]
     pub cors_origins: Vec<String>,
 
+    /// Whether to serve the web pages beside the API
+    #[arg(long, env = "PAGES", value_name = "on|off", default_value = "on")]
+    pub pages: Switch,
+
     /// Largest request body, after decompression
     #[arg(long, env = "MAX_BODY_SIZE", value_name = "BYTES", default_value = "10GB", value_parser = numbers::bytes)]
     pub max_body: u64,

@@ -22,7 +22,7 @@ async fn careless_paths_reach_their_resources() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
     let service = Service::start().await;
-    for path in ["/", "/api", "/api/v2/status", "/api/v1/status/x", "/api/v1/projects/x/y"] {
+    for path in ["/pages", "/api", "/api/v2/status", "/api/v1/status/x", "/api/v1/projects/x/y"] {
         service.get(path, "").await.problem(404);
     }
     let answer = service.call(request("PUT", "/api/v1/projects", "").body(Body::empty()).unwrap()).await;

@@ -8,6 +8,7 @@ mod http;
 mod https;
 mod monitor;
 mod openapi;
+mod pages;
 mod projects;
 mod results;
 mod runs;

@@ -184,6 +184,7 @@ pub const CASES: &[Case] = &[
             "api.tokens.creation=token",
             "api.tokens.monitor=watcher",
             "api.monitor=false",
+            "api.pages=false",
             "api.trustedProxies={192.0.2.1,192.0.2.2}",
             "api.priorityClassName=high",
             "workers.celery.CONCURRENCY=4",

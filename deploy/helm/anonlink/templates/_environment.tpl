@@ -49,6 +49,7 @@
 {{- with $v.api.trustedProxies }}{{- $_ := set $env "TRUSTED_PROXIES" (join "," .) -}}{{- end -}}
 {{- with $v.api.corsOrigins }}{{- $_ := set $env "CORS_ORIGINS" (join "," .) -}}{{- end -}}
 {{- if not (include "anonlink.flag" $v.api.monitor) }}{{- $_ := set $env "MONITOR" "off" -}}{{- end -}}
+{{- if not (include "anonlink.flag" $v.api.pages) }}{{- $_ := set $env "PAGES" "off" -}}{{- end -}}
 {{- $_ := set $env "MAX_BODY_SIZE" (include "anonlink.number" $v.api.maxBodySize) -}}
 {{- $_ := set $env "MIN_ENCODING_SIZE" (include "anonlink.number" $v.api.minEncodingSize) -}}
 {{- $_ := set $env "MAX_ENCODING_SIZE" (include "anonlink.number" $v.api.maxEncodingSize) -}}
