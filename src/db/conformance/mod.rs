@@ -4,6 +4,7 @@ mod comparing;
 mod ingesting;
 mod leases;
 mod life;
+pub(crate) mod model;
 mod monitoring;
 mod uploading;
 
@@ -50,6 +51,8 @@ pub(crate) struct Bed {
 }
 
 const TTL: Duration = Duration::from_secs(30);
+/// Stands for the setting behind a limit.
+const LIMIT_NAME: &str = "LIMIT";
 
 /// Distinct bytes for identifiers, tokens and leases.
 fn bytes<const N: usize>(seed: u32) -> [u8; N] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::SqliteDb;
-use crate::db::conformance::{Bed, TestClock, suite};
+use crate::db::conformance::{Bed, TestClock, model, suite};
 use crate::db::schema::Schema;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,4 +19,30 @@ async fn conforms() {
         Bed { db: Arc::new(db), clock }
     })
     .await;
+}
+
+/// A store in memory-backed files where there are such: a walk makes many transactions, and what syncs promise is not its subject.
+async fn walk(seed: u64, steps: u64) {
+    let shared = std::path::Path::new("/dev/shm");
+    let folder = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.unwrap();
+    let clock = Arc::new(TestClock::default());
+    let db = SqliteDb::open(&folder.path().join("model.db"), clock.clone()).unwrap();
+    db.migrate().await.unwrap();
+    println!("seed {seed}, {steps} steps");
+    let counts = model::walk(&Bed { db: Arc::new(db), clock }, seed, steps).await;
+    println!("{counts:?}");
+    model::is_telling(&counts);
+}
+
+#[tokio::test]
+async fn the_ledger_does_what_its_model_does() {
+    walk(1, 20_000).await;
+}
+
+#[tokio::test]
+#[ignore = "takes many minutes: a million steps"]
+async fn the_ledger_does_what_its_model_does_for_a_million_steps() {
+    for seed in 1..=10 {
+        walk(seed * 7919, 100_000).await;
+    }
 }

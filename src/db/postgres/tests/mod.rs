@@ -4,6 +4,7 @@ mod hunt;
 mod outages;
 mod overhead;
 mod tls;
+mod walk;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
