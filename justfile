@@ -32,3 +32,7 @@ image tag="anonlink:0.1.0":
 # Every parser under libFuzzer, 10 million executions each unless told otherwise
 fuzz *flags:
     tests/fuzz/libfuzzer/run {{flags}}
+
+# The ledger beside its model for two million steps
+soak-ledger:
+    cargo test --release --lib the_ledger_does_what_its_model_does_for -- --ignored --nocapture
