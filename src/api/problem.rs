@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::db::DbError;
 use crate::staging::StagingError;
-use crate::store::{StoreError, StsError};
+use crate::store::{StoreError, StsError, no_room};
 
 /// Media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -89,7 +89,12 @@ pub enum ApiError {
 
 impl From<StagingError> for ApiError {
     fn from(error: StagingError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            StagingError::Scratch(cause) if no_room(&cause) => {
+                Self::Store(StoreError::Unwritable(cause.to_string()))
+            }
+            other => Self::Internal(other.to_string()),
+        }
     }
 }
 
@@ -143,6 +148,11 @@ impl ApiError {
             },
             Self::FeatureDisabled(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "Feature Disabled"),
             Self::RunFailed(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "Run Failed"),
+            Self::Db(DbError::Unwritable(_)) | Self::Store(StoreError::Unwritable(_)) => hidden(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "the service can't store this: its disk is full or read-only; send it again once the operator has made room",
+                None,
+            ),
             Self::Db(error) if error.is_transient() => hidden(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the metadata store is out of reach; try again",
@@ -220,6 +230,8 @@ mod tests {
             ApiError::Db(unavailable()),
             ApiError::Db(unavailable()).into_outage(),
             ApiError::Store(StoreError::NotFound(secret.to_owned())),
+            ApiError::Store(StoreError::Unwritable(secret.to_owned())),
+            ApiError::Db(DbError::Unwritable(secret.into())),
         ] {
             let problem = error.problem();
             assert!(problem.status.is_server_error(), "{error:?}");

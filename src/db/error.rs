@@ -8,6 +8,9 @@ pub enum DbError {
     /// The store can't be reached or can't write; trying again later may help.
     #[error("the metadata store is out of reach: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store can be read, but takes no more data: its disk is full or read-only. Trying again helps once somebody has made room.
+    #[error("the metadata store takes no more data: {0}")]
+    Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A statement failed for a reason that trying again won't mend.
     #[error("the metadata store refused a statement: {0}")]
     Statement(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -22,6 +25,6 @@ pub enum DbError {
 impl DbError {
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Unwritable(_))
     }
 }

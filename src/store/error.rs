@@ -15,6 +15,9 @@ pub enum StoreError {
     /// The store doesn't let us.
     #[error("the object store refused: {0}")]
     Refused(String),
+    /// The store takes no more data: its disk is full or read-only, or a quota is used up.
+    #[error("the object store takes no more data: {0}")]
+    Unwritable(String),
     /// The directory for objects can't be used.
     #[error("the object directory {path} can't be used: {source}")]
     Directory {
@@ -40,9 +43,30 @@ impl From<object_store::Error> for StoreError {
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 Self::Refused(worded(&error.to_string()))
             }
+            other if is_unwritable(&other) => Self::Unwritable(worded(&other.to_string())),
             other => Self::Backend(worded(&other.to_string())),
         }
     }
+}
+
+/// Whether the system, or the store at the other end, has no room for what was to be written.
+fn is_unwritable(error: &object_store::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<std::io::Error>().is_some_and(no_room) {
+            return true;
+        }
+        cause = error.source();
+    }
+    // As S3 stores say it: MinIO and Ceph by these codes, others by the status 507.
+    let text = error.to_string();
+    ["XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage"].iter().any(|code| text.contains(code))
+}
+
+/// Whether a file can't be written for want of room, or because its file system takes no writes.
+pub fn no_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 /// A message with the XML of an answer in it, with the XML replaced by its code and message.
@@ -70,6 +94,25 @@ pub type StoreResult<T> = Result<T, StoreError>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let wrapped =
+            |error: std::io::Error| object_store::Error::Generic { store: "s", source: Box::new(error) };
+        for code in [28, 30, 122] {
+            let error = StoreError::from(wrapped(std::io::Error::from_raw_os_error(code)));
+            assert!(matches!(error, StoreError::Unwritable(_)), "{error}");
+        }
+        let said =
+            std::io::Error::other("<Error><Code>XMinioStorageFull</Code><Message>full</Message></Error>");
+        assert!(
+            matches!(StoreError::from(wrapped(said)), StoreError::Unwritable(text) if text.ends_with("XMinioStorageFull: full"))
+        );
+        assert!(matches!(
+            StoreError::from(wrapped(std::io::Error::from_raw_os_error(5))),
+            StoreError::Backend(_)
+        ));
+    }
 
     #[test]
     fn answers_are_reduced_to_code_and_message() {

@@ -33,7 +33,7 @@ use object_store::{Attribute, GetOptions, ObjectStore, ObjectStoreExt};
 use crate::config::objects::BucketAt;
 use s3::Requests;
 
-pub use error::{StoreError, StoreResult};
+pub use error::{StoreError, StoreResult, no_room};
 pub use exchange::{DownloadStore, Exchange, Grant, UploadStore};
 pub use foreign::{Foreign, ForeignError};
 pub use s3::xml::{XmlError, records as xml_records};

@@ -25,6 +25,8 @@ pub(super) enum FailureKind {
     Conflict,
     /// The server is short of something, or does not take writes at the moment.
     Busy,
+    /// Its disk is full, or it takes no writes at all.
+    Unwritable,
     /// The statement is wrong.
     Refused,
 }
@@ -40,6 +42,7 @@ impl From<Failure> for DbError {
     fn from(failure: Failure) -> Self {
         match failure.kind {
             FailureKind::Refused => Self::Statement(failure.into()),
+            FailureKind::Unwritable => Self::Unwritable(failure.into()),
             _ => Self::Unavailable(failure.into()),
         }
     }
@@ -48,7 +51,7 @@ impl From<Failure> for DbError {
 /// The kind of failure behind a store's error, if the server or the connection was the cause.
 pub(super) fn kind_of(error: &DbError) -> Option<FailureKind> {
     match error {
-        DbError::Unavailable(source) | DbError::Statement(source) => {
+        DbError::Unavailable(source) | DbError::Unwritable(source) | DbError::Statement(source) => {
             source.downcast_ref::<Failure>().map(|failure| failure.kind)
         }
         _ => None,
@@ -78,9 +81,11 @@ fn kind(code: &str) -> FailureKind {
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => FailureKind::Lost,
         // A statement or lock timeout; a server that has become a standby.
         "57014" | "55P03" | "25006" => FailureKind::Busy,
+        // Its disk is full.
+        "53100" => FailureKind::Unwritable,
         _ => match code.get(..2) {
             Some("08") => FailureKind::Lost,
-            // Short of resources, system errors (disk full, input/output).
+            // Short of resources, system errors (input/output).
             Some("53" | "58") => FailureKind::Busy,
             _ => FailureKind::Refused,
         },
@@ -116,6 +121,7 @@ mod tests {
         assert_eq!(kind("57P01"), FailureKind::Lost);
         assert_eq!(kind("08006"), FailureKind::Lost);
         assert_eq!(kind("53300"), FailureKind::Busy);
+        assert_eq!(kind("53100"), FailureKind::Unwritable);
         assert_eq!(kind("23505"), FailureKind::Refused);
         let error = DbError::from(Failure::timeout());
         assert!(error.is_transient());

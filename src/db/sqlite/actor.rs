@@ -12,7 +12,7 @@ use crate::db::{DbError, DbResult};
 const BATCH: usize = 64;
 
 /// Sends an answer, given whether the commit succeeded.
-type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+type Reply = Box<dyn FnOnce(DbResult<()>) + Send>;
 
 /// A transaction's body; tells whether to keep what it did.
 type Write = Box<dyn FnOnce(&Transaction) -> (bool, Reply) + Send>;
@@ -61,7 +61,7 @@ impl Actor {
                 // The caller may have stopped waiting; the transaction stands all the same.
                 let _ = answer.send(match committed {
                     Ok(()) => result,
-                    Err(why) => Err(result.err().unwrap_or(DbError::Unavailable(why.into()))),
+                    Err(failure) => Err(result.err().unwrap_or(failure)),
                 });
             });
             (keep, reply)
@@ -130,9 +130,16 @@ fn commit_together(connection: &mut Connection, writes: Vec<Write>) {
         }
         tx.commit()
     })();
-    let outcome = committed.map_err(|error| error.to_string());
+    let failure = committed.err().map(DbError::from);
     for reply in replies {
-        reply(outcome.clone());
+        reply(match &failure {
+            None => Ok(()),
+            Some(DbError::Unwritable(why)) => Err(DbError::Unwritable(why.to_string().into())),
+            Some(DbError::Unavailable(why) | DbError::Statement(why)) => {
+                Err(DbError::Unavailable(why.to_string().into()))
+            }
+            Some(other) => Err(DbError::Unavailable(other.to_string().into())),
+        });
     }
 }
 

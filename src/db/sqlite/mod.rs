@@ -101,13 +101,10 @@ impl From<rusqlite::Error> for DbError {
         };
         match &error {
             rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
-                DatabaseBusy
-                | DatabaseLocked
-                | DiskFull
-                | SystemIoFailure
-                | CannotOpen
-                | ReadOnly
-                | FileLockingProtocolFailed => Self::Unavailable(error.into()),
+                DatabaseBusy | DatabaseLocked | SystemIoFailure | CannotOpen | FileLockingProtocolFailed => {
+                    Self::Unavailable(error.into())
+                }
+                DiskFull | ReadOnly => Self::Unwritable(error.into()),
                 _ => Self::Statement(error.into()),
             },
             rusqlite::Error::FromSqlConversionFailure(..) => Self::Corrupt(error.to_string()),
