@@ -41,6 +41,7 @@ pub const ROUTES: &[Route] = routes! {
     post "/api/v1/projects" projects::create::post;
     get "/api/v1/projects/{project_id}" projects::get::get;
     delete "/api/v1/projects/{project_id}" projects::delete::delete;
+    get "/api/v1/projects/{project_id}/parties" projects::parties::get;
     get "/api/v1/projects/{project_id}/authorize-external-upload" projects::external_upload::get;
     post "/api/v1/projects/{project_id}/clks" uploads::json::post;
     post "/api/v1/projects/{project_id}/binaryclks" uploads::binary::post;

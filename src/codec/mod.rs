@@ -9,6 +9,7 @@
 //! - [`encoding_file`], [`block_file`], [`candidate_file`]: our own files, in the frame of [`sealed`]
 //! - [`similarity_file`]: the serialization of PyPI anonlink
 //! - [`results`]: result JSON, and CSV for the command line
+//! - [`survey`]: what a party's encodings look like as a whole
 //! - [`secret_box`]: sealing of secrets that lie in the metadata store
 
 pub mod block_file;
@@ -20,4 +21,5 @@ pub mod results;
 pub mod sealed;
 pub mod secret_box;
 pub mod similarity_file;
+pub mod survey;
 pub mod upload;

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::DbResult;
-use crate::domain::{NewProject, PartyState, ProjectId, ResultType, Timestamp, TokenDigest, TokenKind};
+use crate::domain::{
+    NewProject, PartyReport, PartyState, ProjectId, ResultType, Timestamp, TokenDigest, TokenKind,
+};
 
 /// A project as the store keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,12 @@ pub struct PartyRecord {
     pub blocks_object: Option<String>,
     /// Digest of the encodings, once ready.
     pub digest: Option<[u8; 32]>,
+    /// When its upload was accepted, unless that was by an older version.
+    pub time_uploaded: Option<Timestamp>,
+    /// What was odd about it and yet no error.
+    pub warnings: Vec<String>,
+    /// What it looks like as a whole, unless it was uploaded to an older version.
+    pub report: Option<PartyReport>,
 }
 
 /// Projects in the metadata store.

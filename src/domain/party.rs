@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::PartyReport;
+
 /// Where a party's upload stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PartyState {
@@ -73,6 +75,8 @@ pub struct UploadSummary {
     pub blocks_object: Option<String>,
     /// What was odd about the upload and yet no error; shown in the project's description.
     pub warnings: Vec<String>,
+    /// What it looks like as a whole.
+    pub report: Option<PartyReport>,
 }
 
 impl UploadSummary {

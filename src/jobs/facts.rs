@@ -54,6 +54,7 @@ pub(super) fn ready_parties(records: Vec<PartyRecord>) -> Result<Vec<PartyFacts>
             encodings_object: Some(encodings_object),
             blocks_object,
             digest: Some(digest),
+            ..
         } => Ok(PartyFacts { index, count, encodings_object, blocks_object, digest }),
         other => Err(JobError::Permanent(format!("party {} has no data", other.index))),
     };

@@ -16,7 +16,8 @@ use crate::codec::encoding_file::EncodingFile;
 use crate::codec::upload::{Accept, PackedParser, SizeRules, UploadOptions};
 use crate::db::ledger::{ClaimedTask, Outcome};
 use crate::db::uploads::Verdict;
-use crate::domain::UploadSummary;
+use crate::domain::report::BlockReport;
+use crate::domain::{PartyReport, UploadSummary, random_bytes};
 use crate::matching::encoding::MAX_ENCODING_BYTES;
 use crate::staging::external::ExternalError;
 use crate::staging::intake::hasher;
@@ -98,7 +99,7 @@ impl Ingestion<'_> {
         let (context, task) = (self.place.context, self.place.task);
         let project = context.db.project(task.project).await?.ok_or(JobError::Cancelled)?;
         let encodings = &self.source.encodings;
-        let file = match is_json(encodings) {
+        let (file, mut report) = match is_json(encodings) {
             true => self.json(encodings).await?,
             false => self.packed(encodings).await?,
         };
@@ -107,11 +108,12 @@ impl Ingestion<'_> {
         }
         let blocks_object = match &self.source.blocks {
             Some(blocks) => {
-                self.blocks(blocks).await?;
+                report.blocks = Some(self.blocks(blocks).await?);
                 Some(self.place.name(Object::Blocks))
             }
             None => None,
         };
+        self.warnings.extend(report.warnings(self.source.count.into()));
         Ok(UploadSummary {
             count: self.source.count,
             size: file.size as usize,
@@ -119,17 +121,23 @@ impl Ingestion<'_> {
             encodings_object: self.place.name(Object::Encodings),
             blocks_object,
             warnings: std::mem::take(&mut self.warnings),
+            report: Some(report),
         })
     }
 
+    /// A fresh seed for the hashes of encodings.
+    fn seed(&self) -> [u8; 8] {
+        random_bytes(&*self.place.context.random)
+    }
+
     /// Encodings as JSON; those that are too short are filled up.
-    async fn json(&mut self, object: &ObjectRef) -> Result<EncodingFile, Refusal> {
+    async fn json(&mut self, object: &ObjectRef) -> Result<(EncodingFile, PartyReport), Refusal> {
         let Source { count, size, .. } = *self.source;
         let max = u32::try_from(MAX_ENCODING_BYTES).unwrap_or(u32::MAX);
         let sizes = SizeRules { min: 1, max, wanted: Some(size), pad: true };
         let options =
             UploadOptions { accept: Accept::Encodings, size: sizes, ..UploadOptions::new(hasher()?) };
-        let mut intake = Intake::new(options, None);
+        let mut intake = Intake::new(options, None, self.seed());
         let (_, mut pieces) = self.open(object).await?;
         while let Some(piece) = pieces.try_next().await? {
             intake = intake.feed(piece).await.map_err(|error| refusal(object, error))?;
@@ -156,7 +164,7 @@ impl Ingestion<'_> {
     }
 
     /// Encodings one after the other; what follows the last one is left unread.
-    async fn packed(&mut self, object: &ObjectRef) -> Result<EncodingFile, Refusal> {
+    async fn packed(&mut self, object: &ObjectRef) -> Result<(EncodingFile, PartyReport), Refusal> {
         let Source { count, size, .. } = *self.source;
         let wrong =
             |error: &dyn std::fmt::Display| Refusal::Data(format!("the object {:?}: {error}", object.path));
@@ -164,7 +172,7 @@ impl Ingestion<'_> {
         let mut parser = parser.tolerate_surplus();
         let wanted = parser.wanted();
         let (length, mut pieces) = self.open(object).await?;
-        let (mut rows, mut came) = (Rows::default(), 0);
+        let (mut rows, mut came) = (Rows::new(self.seed()), 0);
         while came < wanted
             && let Some(piece) = pieces.try_next().await?
         {
@@ -185,11 +193,11 @@ impl Ingestion<'_> {
         Ok(rows.finish(&mut self.place).await?)
     }
 
-    async fn blocks(&mut self, object: &ObjectRef) -> Result<(), Refusal> {
+    async fn blocks(&mut self, object: &ObjectRef) -> Result<BlockReport, Refusal> {
         let accept = Accept::Blocks { count: self.source.count };
         let options = UploadOptions { accept, ..UploadOptions::new(hasher()?) };
         let blocks = Blocks::new(BLOCK_BUFFER, self.place.context.settings.scratch.clone());
-        let mut intake = Intake::new(options, Some(blocks));
+        let mut intake = Intake::new(options, Some(blocks), self.seed());
         let (_, mut pieces) = self.open(object).await?;
         while let Some(piece) = pieces.try_next().await? {
             self.place.go_on()?;
@@ -197,7 +205,7 @@ impl Ingestion<'_> {
         }
         let (_, blocks, _) = intake.finish().map_err(|error| refusal(object, error))?;
         let blocks = blocks.ok_or_else(|| StagingError::Inconsistent("the blocks got lost".into()))?;
-        Ok(blocks.finish(&mut self.place).await?)
+        Ok(blocks.finish(&mut self.place, self.source.count).await?)
     }
 
     /// Opens an object; what isn't there, or is refused, is the uploader's affair.

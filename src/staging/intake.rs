@@ -80,9 +80,9 @@ pub fn hasher() -> Result<BlockHasher, StagingError> {
 }
 
 impl Intake {
-    /// Takes in what the options accept; block ids only if there is something to put them into.
-    pub fn new(options: UploadOptions, blocks: Option<Blocks>) -> Self {
-        Self { parser: UploadParser::new(options), staged: Staged { rows: Rows::default(), blocks } }
+    /// Takes in what the options accept; block ids only if there is something to put them into. The seed is as of [`Rows::new`].
+    pub fn new(options: UploadOptions, blocks: Option<Blocks>, seed: [u8; 8]) -> Self {
+        Self { parser: UploadParser::new(options), staged: Staged { rows: Rows::new(seed), blocks } }
     }
 
     /// The rows so far, to be drained between two pieces.

@@ -9,6 +9,7 @@ mod https;
 mod monitor;
 mod openapi;
 mod pages;
+mod parties;
 mod projects;
 mod results;
 mod runs;

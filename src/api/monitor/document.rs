@@ -161,7 +161,7 @@ fn run(open: &OpenRun, now: Timestamp, rates: &mut Rates) -> Run {
         stages,
         description: stage.description(),
         comparisons: open.comparison.map(|(_, done, total)| Comparisons { done, total }),
-        rate: rate.map(f64::round),
+        rate: rate.map(|rate| (rate * 1000.0).round() / 1000.0),
         seconds_left: rate.zip(left).map(|(rate, left)| (left as f64 / rate * 10.0).round() / 10.0),
         time_added: open.time_added,
         time_started: open.time_started,

@@ -5,3 +5,4 @@ pub mod delete;
 pub mod external_upload;
 pub mod get;
 pub mod list;
+pub mod parties;

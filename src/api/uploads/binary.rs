@@ -15,7 +15,7 @@ use crate::api::state::ApiState;
 use crate::codec::upload::PackedParser;
 use crate::db::projects::ProjectRecord;
 use crate::db::uploads::Verdict;
-use crate::domain::UploadSummary;
+use crate::domain::{UploadSummary, random_bytes};
 use crate::staging::{Object, Rows, broken_promise};
 
 /// Media type of packed encodings.
@@ -52,7 +52,7 @@ pub async fn post(
     let declared = declared(&state, &project, &parts.headers)?;
     let body = RequestBody::new(&parts.headers, body, state.settings.max_body, state.settings.upload_idle())?;
     let mut session = Session::begin(&state, project.id, party).await?;
-    let received = receive(declared, &mut session, body).await;
+    let received = receive(&state, declared, &mut session, body).await;
     Ok(Accepted::answer(session.conclude(received).await?))
 }
 
@@ -93,27 +93,29 @@ fn positive(headers: &HeaderMap, name: &'static str) -> Result<u32, ApiError> {
 
 /// Stores the body while it comes in.
 async fn receive(
+    state: &ApiState,
     declared: Declared,
     session: &mut Session,
     mut body: RequestBody,
 ) -> Result<Verdict, ApiError> {
     let Declared { count, size } = declared;
     let mut parser = PackedParser::new(count, size).map_err(|error| ApiError::bad(error.to_string()))?;
-    let mut rows = Rows::default();
+    let mut rows = Rows::new(random_bytes(&*state.random));
     while let Some(piece) = body.next().await? {
         rows.push(size, parser.feed(&piece).map_err(|error| ApiError::bad(error.to_string()))?);
         rows.drain(session).await?;
         session.keep().await?;
     }
     parser.finish().map_err(|error| ApiError::bad(error.to_string()))?;
-    let file = rows.finish(session).await?;
+    let (file, report) = rows.finish(session).await?;
     let summary = UploadSummary {
         count,
         size: size as usize,
         digest: file.digest,
         encodings_object: session.name(Object::Encodings),
         blocks_object: None,
-        warnings: Vec::new(),
+        warnings: report.warnings(count.into()),
+        report: Some(report),
     };
     Ok(Verdict::Ready { summary, strict: true })
 }

@@ -16,7 +16,7 @@ use crate::api::state::ApiState;
 use crate::codec::upload::{ExternalUpload, UploadOptions};
 use crate::db::projects::ProjectRecord;
 use crate::db::uploads::Verdict;
-use crate::domain::UploadSummary;
+use crate::domain::{UploadSummary, random_bytes};
 use crate::staging::intake::hasher;
 use crate::staging::{Blocks, Intake, IntakeError, Object, broken_promise};
 
@@ -71,7 +71,7 @@ async fn receive(
     let options = UploadOptions { size: size_rules(state, project), ..UploadOptions::new(hasher()?) };
     let blocks =
         project.uses_blocking.then(|| Blocks::new(state.settings.block_buffer, state.scratch.clone()));
-    let mut intake = Intake::new(options, blocks);
+    let mut intake = Intake::new(options, blocks, random_bytes(&*state.random));
     while let Some(piece) = body.next().await? {
         intake = intake.feed(piece).await.map_err(refusal)?;
         intake.rows().drain(session).await?;
@@ -89,13 +89,13 @@ async fn receive(
     if let Some(problem) = outcome.problem {
         return Ok(Received::Data(Verdict::Error(problem.to_string())));
     }
-    let file = rows.finish(session).await?;
+    let (file, mut report) = rows.finish(session).await?;
     if let Some(problem) = broken_promise(project, file.size) {
         return Ok(Received::Data(Verdict::Error(problem)));
     }
     let blocks_object = match blocks {
         Some(blocks) => {
-            blocks.finish(session).await?;
+            report.blocks = Some(blocks.finish(session, outcome.count).await?);
             Some(session.name(Object::Blocks))
         }
         None => None,
@@ -106,7 +106,8 @@ async fn receive(
         digest: file.digest,
         encodings_object: session.name(Object::Encodings),
         blocks_object,
-        warnings: Vec::new(),
+        warnings: report.warnings(outcome.count.into()),
+        report: Some(report),
     };
     Ok(Received::Data(Verdict::Ready { summary, strict: false }))
 }

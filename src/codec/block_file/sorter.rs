@@ -64,7 +64,12 @@ impl<F: Read + Write + Seek> BlockSorter<F> {
     }
 
     /// Writes the block file to `out`, front to back.
-    pub fn finish<W: Write>(mut self, out: &mut W) -> io::Result<BlockFile> {
+    pub fn finish<W: Write>(self, out: &mut W) -> io::Result<BlockFile> {
+        Ok(self.finish_counted(out)?.0)
+    }
+
+    /// As [`Self::finish`]; also tells how many records the largest block has.
+    pub fn finish_counted<W: Write>(mut self, out: &mut W) -> io::Result<(BlockFile, u64)> {
         if self.runs.is_some() && !self.buffer.is_empty() {
             self.spill()?;
         }

@@ -28,6 +28,9 @@ pub(super) struct BlockFileWriter<'a, W, F> {
     last: Option<(BlockDigest, u32)>,
     blocks: u64,
     entries: u64,
+    /// Entries before the block at hand.
+    before: u64,
+    largest: u64,
 }
 
 impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
@@ -40,6 +43,8 @@ impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
             last: None,
             blocks: 0,
             entries: 0,
+            before: 0,
+            largest: 0,
         }
     }
 
@@ -59,6 +64,8 @@ impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
 
     fn end_block(&mut self, digest: &BlockDigest) -> io::Result<()> {
         self.blocks += 1;
+        self.largest = self.largest.max(self.entries - self.before);
+        self.before = self.entries;
         self.index.pending.extend_from_slice(digest);
         self.index.pending.extend_from_slice(&self.entries.to_le_bytes());
         if self.index.pending.len() + BLOCK_LEN as usize > self.index.memory.max(1 << 12) {
@@ -80,7 +87,8 @@ impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> io::Result<BlockFile> {
+    /// Ends the file; also tells how many rows the largest block has.
+    pub(super) fn finish(mut self) -> io::Result<(BlockFile, u64)> {
         if let Some((block, _)) = self.last {
             self.end_block(&block)?;
         }
@@ -101,6 +109,7 @@ impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
         self.file.buffer().extend_from_slice(&self.index.pending);
         let (part, trailer, _) = self.file.finish(self.blocks);
         self.out.write_all(&part)?;
-        Ok(BlockFile { blocks: self.blocks, entries: self.entries, digest: trailer.digest })
+        let file = BlockFile { blocks: self.blocks, entries: self.entries, digest: trailer.digest };
+        Ok((file, self.largest))
     }
 }

@@ -34,6 +34,7 @@ impl Bed {
             encodings_object: self.object(task, "encodings").await,
             blocks_object: None,
             warnings: vec!["padded".into()],
+            report: Some(report()),
         };
         Outcome::Ingested(Verdict::Ready { summary, strict: false })
     }
@@ -42,7 +43,10 @@ impl Bed {
 pub(super) async fn data_from_elsewhere_come_by_a_task(bed: Bed) {
     let db = &bed.db;
     let project = bed.external().await;
-    assert_eq!(bed.party(project).await, PartyState::Ingesting);
+    let party = db.parties(project).await.unwrap().remove(1);
+    assert_eq!((party.state, party.report), (PartyState::Ingesting, None));
+    let accepted = party.time_uploaded;
+    assert!(accepted.is_some());
     assert_eq!(db.authorize(project, token(99)).await.unwrap(), Some(TokenKind::Receipt { party: 1 }));
     assert_eq!(db.begin_upload(project, 1, lease(4), TTL).await.unwrap(), BeginUpload::AlreadyUploaded);
     assert_eq!(db.project(project).await.unwrap().unwrap().parties_contributed, 1);
@@ -58,7 +62,12 @@ pub(super) async fn data_from_elsewhere_come_by_a_task(bed: Bed) {
     let outcome = bed.brought_in(&task, 128).await;
     assert_eq!(db.complete(task.id, task.lease, &outcome).await.unwrap(), Held::Yes);
 
-    assert_eq!(bed.party(project).await, PartyState::Ready);
+    let party = db.parties(project).await.unwrap().remove(1);
+    assert_eq!(
+        (party.state, party.report, party.warnings),
+        (PartyState::Ready, Some(report()), vec!["padded".into()])
+    );
+    assert_eq!(party.time_uploaded, accepted, "when it was accepted, not when it was brought in");
     let found = db.project(project).await.unwrap().unwrap();
     assert_eq!((found.parties_contributed, found.error), (2, None));
     assert!(found.warnings.contains(&"party 1: padded".to_owned()), "{:?}", found.warnings);

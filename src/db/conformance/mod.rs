@@ -16,9 +16,11 @@ use super::ledger::{ClaimedTask, Outcome, Plan};
 use super::runs::NewRun;
 use super::uploads::{BeginUpload, FinishUpload, Verdict};
 use super::{Db, Lease};
+use crate::domain::report::{BlockReport, Duplicates};
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{
-    Clock, NewProject, ProjectId, Queue, ResultType, RunId, Timestamp, Token, TokenDigest, UploadSummary,
+    Clock, NewProject, PartyReport, ProjectId, Queue, ResultType, RunId, Timestamp, Token, TokenDigest,
+    UploadSummary,
 };
 use crate::matching::threshold::Threshold;
 
@@ -131,6 +133,7 @@ impl Bed {
             encodings_object: object,
             blocks_object: None,
             warnings: vec!["odd".into()],
+            report: Some(report()),
         };
         let verdict = Verdict::Ready { summary, strict };
         self.db.finish_upload(project, party, lease, token(seed + 5_000_000), &verdict).await.unwrap()
@@ -163,6 +166,17 @@ impl Bed {
         let mut names = self.db.dead_objects(1000).await.unwrap();
         names.sort();
         names
+    }
+}
+
+/// A report in which every member says something.
+fn report() -> PartyReport {
+    PartyReport {
+        density: (0..50).collect(),
+        bits_set: 77,
+        empty: 2,
+        duplicates: Duplicates { count: 3, exact: false },
+        blocks: Some(BlockReport { blocks: 1, memberships: 9, records_without: 1, largest: 9 }),
     }
 }
 

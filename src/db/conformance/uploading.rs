@@ -18,6 +18,8 @@ pub(super) async fn one_upload_per_token(bed: Bed) {
     db.register_object("half", project, lease(2), TTL).await.unwrap();
     db.abandon_upload(project, 1, lease(2)).await.unwrap();
     assert_eq!(bed.dead().await, ["half"]);
+    let waiting = db.parties(project).await.unwrap().remove(1);
+    assert_eq!((waiting.time_uploaded, waiting.report), (None, None));
 
     assert_eq!(bed.upload(project, 1, 4).await, 1, "the last upload queues the waiting run");
     let run = db.run(project, run_id(1)).await.unwrap().unwrap();
@@ -27,6 +29,8 @@ pub(super) async fn one_upload_per_token(bed: Bed) {
     assert_eq!(found.warnings, ["party 0: odd", "party 1: odd"]);
     let parties = db.parties(project).await.unwrap();
     assert_eq!((parties[1].count, parties[1].digest), (10, Some(bytes(4))));
+    assert_eq!((&parties[1].warnings, &parties[1].report), (&vec!["odd".to_owned()], &Some(report())));
+    assert!(parties[1].time_uploaded > parties[0].time_uploaded && parties[0].time_uploaded.is_some());
     assert_eq!(bed.dead().await, ["half"], "the accepted objects live");
     assert_eq!(db.begin_upload(project_id(9), 0, lease(5), TTL).await.unwrap(), BeginUpload::Gone);
 }

@@ -22,7 +22,8 @@ pub(super) async fn make_ready(
     let sql = "
         WITH ready AS (
             UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = $3, digest = $4,
-                               encodings_object = $5, blocks_object = $6, warnings = $7
+                               encodings_object = $5, blocks_object = $6, warnings = $7,
+                               report = $9, time_uploaded = coalesce(time_uploaded, now_micros())
             WHERE project_id = $1 AND party = $2 AND state IN ('uploading', 'ingesting') RETURNING project_id),
         agreed AS (
             UPDATE projects SET encoding_size = $8
@@ -32,7 +33,8 @@ pub(super) async fn make_ready(
     let blocks = summary.blocks_object.as_deref();
     let (party, count, size) = (i64::from(party), i64::from(summary.count), summary.size as i64);
     let (digest, encodings) = (summary.digest.as_slice(), summary.encodings_object.as_str());
-    let values = params![project, party, count, digest, encodings, blocks, warnings, size];
+    let report = summary.report.as_ref().map(to_json).transpose()?;
+    let values = params![project, party, count, digest, encodings, blocks, warnings, size, report];
     Ok(!tx.query(sql, values).await?.is_empty())
 }
 

@@ -57,6 +57,9 @@ fn party_record(row: &Row) -> DbResult<PartyRecord> {
         encodings_object: get(row, "encodings_object")?,
         blocks_object: get(row, "blocks_object")?,
         digest: digest.map(|_| blob(row, "digest")).transpose()?,
+        time_uploaded: get::<Option<i64>>(row, "time_uploaded")?.map(Timestamp),
+        warnings: json(get(row, "warnings")?, "warnings")?,
+        report: get::<Option<&str>>(row, "report")?.map(|text| json(text, "report")).transpose()?,
     })
 }
 

@@ -22,6 +22,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_tables", sql: include_str!("migrations/0001_tables.sql"), min_binary: 1 },
     Migration { name: "0002_monitor", sql: include_str!("migrations/0002_monitor.sql"), min_binary: 1 },
+    Migration { name: "0003_reports", sql: include_str!("migrations/0003_reports.sql"), min_binary: 1 },
 ];
 
 const KNOWN: i64 = MIGRATIONS.len() as i64;

@@ -24,10 +24,13 @@ struct Upload<'a> {
 impl Upload<'_> {
     /// Moves an upload on to its end; false if the lease was lost.
     async fn end(&self, tx: &Tx, state: PartyState) -> DbResult<bool> {
-        let sql = "UPDATE parties SET state = $4, lease = NULL, lease_expires = NULL
+        let sql = "UPDATE parties SET state = $4, lease = NULL, lease_expires = NULL,
+                                      time_uploaded = CASE WHEN $5 THEN now_micros() END
                    WHERE project_id = $1 AND party = $2 AND lease = $3 AND state = 'uploading' RETURNING 1";
         let (party, lease) = (i64::from(self.party), self.lease.0.as_slice());
-        Ok(!tx.query(sql, params![self.project, party, lease, state.name()]).await?.is_empty())
+        // An upload that comes to nothing wasn't one.
+        let accepted = state != PartyState::Waiting;
+        Ok(!tx.query(sql, params![self.project, party, lease, state.name(), accepted]).await?.is_empty())
     }
 
     /// Whether the lease is good, which stays so until the transaction's end.

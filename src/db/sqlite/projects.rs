@@ -36,6 +36,9 @@ fn party_record(row: &Row) -> DbResult<PartyRecord> {
         encodings_object: row.get("encodings_object")?,
         blocks_object: row.get("blocks_object")?,
         digest: digest.map(|_| blob(row, "digest")).transpose()?,
+        time_uploaded: row.get::<_, Option<i64>>("time_uploaded")?.map(Timestamp),
+        warnings: json(&row.get::<_, String>("warnings")?, "warnings")?,
+        report: row.get::<_, Option<String>>("report")?.map(|text| json(&text, "report")).transpose()?,
     })
 }
 

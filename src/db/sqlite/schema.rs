@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_tables", sql: include_str!("migrations/0001_tables.sql"), min_binary: 1 },
     Migration { name: "0002_ingest", sql: include_str!("migrations/0002_ingest.sql"), min_binary: 1 },
     Migration { name: "0003_monitor", sql: include_str!("migrations/0003_monitor.sql"), min_binary: 1 },
+    Migration { name: "0004_reports", sql: include_str!("migrations/0004_reports.sql"), min_binary: 1 },
 ];
 
 const KNOWN: i64 = MIGRATIONS.len() as i64;

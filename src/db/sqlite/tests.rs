@@ -15,7 +15,10 @@ async fn conforms() {
         let clock = Arc::new(TestClock::default());
         let db = SqliteDb::open(&folder.path().join(format!("{}.db", counter.get())), clock.clone()).unwrap();
         assert!(!db.schema_status().await.unwrap().fits(), "an empty store is not ready");
-        assert_eq!(db.migrate().await.unwrap(), ["0001_tables", "0002_ingest", "0003_monitor"]);
+        assert_eq!(
+            db.migrate().await.unwrap(),
+            ["0001_tables", "0002_ingest", "0003_monitor", "0004_reports"]
+        );
         Bed { db: Arc::new(db), clock }
     })
     .await;

@@ -26,10 +26,19 @@ pub(super) fn release_all(tx: &Connection) -> DbResult<()> {
 }
 
 /// Moves an upload on to its end; false if the lease was lost.
-fn end(tx: &Connection, project: &str, party: u16, lease: Lease, state: PartyState) -> DbResult<bool> {
-    let sql = "UPDATE parties SET state = ?4, lease = NULL, lease_expires = NULL
+fn end(
+    tx: &Connection,
+    project: &str,
+    party: u16,
+    lease: Lease,
+    state: PartyState,
+    now: i64,
+) -> DbResult<bool> {
+    let sql = "UPDATE parties SET state = ?4, lease = NULL, lease_expires = NULL, time_uploaded = ?5
                WHERE project_id = ?1 AND party = ?2 AND lease = ?3 AND state = 'uploading'";
-    Ok(tx.prepare_cached(sql)?.execute(params![project, party, lease.0, state.name()])? == 1)
+    // An upload that comes to nothing wasn't one.
+    let accepted = (state != PartyState::Waiting).then_some(now);
+    Ok(tx.prepare_cached(sql)?.execute(params![project, party, lease.0, state.name(), accepted])? == 1)
 }
 
 fn held(tx: &Connection, project: &str, party: u16, lease: Lease) -> DbResult<bool> {
@@ -46,13 +55,15 @@ pub(super) fn make_ready(
     party: u16,
     lease: Lease,
     summary: &UploadSummary,
+    now: i64,
 ) -> DbResult<bool> {
     if !transitions::enliven_objects(tx, &summary.objects(), &lease.0)? {
         return Ok(false);
     }
     let sql =
         "UPDATE parties SET state = 'ready', lease = NULL, lease_expires = NULL, encodings = ?3, digest = ?4,
-                                  encodings_object = ?5, blocks_object = ?6, warnings = ?7
+                                  encodings_object = ?5, blocks_object = ?6, warnings = ?7,
+                                  report = ?8, time_uploaded = coalesce(time_uploaded, ?9)
                WHERE project_id = ?1 AND party = ?2 AND state IN ('uploading', 'ingesting')";
     let changed = tx.prepare_cached(sql)?.execute(params![
         project,
@@ -61,7 +72,9 @@ pub(super) fn make_ready(
         summary.digest,
         summary.encodings_object,
         summary.blocks_object,
-        to_json(&summary.warnings)?
+        to_json(&summary.warnings)?,
+        summary.report.as_ref().map(to_json).transpose()?,
+        now
     ])?;
     if changed == 1 {
         let sql = "UPDATE projects SET encoding_size = ?2 WHERE id = ?1 AND encoding_size IS NULL";
@@ -97,7 +110,7 @@ pub(super) fn ingested(
         Verdict::Ready { summary, .. } => match agreed_size(tx, project)? {
             Some(wanted) if wanted != summary.size => wrong_size(party, summary.size, wanted),
             _ => {
-                let ready = make_ready(tx, project, party, lease, summary)?;
+                let ready = make_ready(tx, project, party, lease, summary, now)?;
                 if ready {
                     transitions::queue_runs_if_complete(tx, project, now)?;
                 }
@@ -132,15 +145,15 @@ fn finish(
         Verdict::Error(message) => message.clone(),
         Verdict::Ready { summary, strict } => match agreed_size(tx, project)? {
             Some(wanted) if wanted != summary.size && *strict => {
-                end(tx, project, party, lease, PartyState::Waiting)?;
+                end(tx, project, party, lease, PartyState::Waiting, now)?;
                 transitions::doom_objects_of(tx, &lease.0)?;
                 return Ok(FinishUpload::WrongSize { wanted });
             }
             Some(wanted) if wanted != summary.size => wrong_size(party, summary.size, wanted),
             _ => {
-                if !make_ready(tx, project, party, lease, summary)? {
+                if !make_ready(tx, project, party, lease, summary, now)? {
                     // Back to waiting rather than half done: the client hears that its upload failed and tries again.
-                    end(tx, project, party, lease, PartyState::Waiting)?;
+                    end(tx, project, party, lease, PartyState::Waiting, now)?;
                     transitions::doom_objects_of(tx, &lease.0)?;
                     return Ok(FinishUpload::LeaseLost);
                 }
@@ -150,7 +163,7 @@ fn finish(
             }
         },
     };
-    end(tx, project, party, lease, PartyState::Error)?;
+    end(tx, project, party, lease, PartyState::Error, now)?;
     transitions::doom_objects_of(tx, &lease.0)?;
     transitions::fail_project(tx, project, &error, now)?;
     add_receipt(tx, project, party, receipt)?;
@@ -226,8 +239,8 @@ impl Uploads for SqliteDb {
     }
 
     async fn abandon_upload(&self, project: ProjectId, party: u16, lease: Lease) -> DbResult<()> {
-        self.write(move |tx, _| {
-            end(tx, &project.to_string(), party, lease, PartyState::Waiting)?;
+        self.write(move |tx, now| {
+            end(tx, &project.to_string(), party, lease, PartyState::Waiting, now)?;
             transitions::doom_objects_of(tx, &lease.0)
         })
         .await
@@ -244,7 +257,7 @@ impl Uploads for SqliteDb {
         let source = to_json(&Source { party, source: source.to_owned() })?;
         self.write(move |tx, now| {
             let project = project.to_string();
-            if !end(tx, &project, party, lease, PartyState::Ingesting)? {
+            if !end(tx, &project, party, lease, PartyState::Ingesting, now)? {
                 return Ok(AcceptExternal::LeaseLost);
             }
             transitions::doom_objects_of(tx, &lease.0)?;

@@ -487,6 +487,7 @@ fn summary(object: &str, seed: u32) -> UploadSummary {
         encodings_object: object.to_owned(),
         blocks_object: None,
         warnings: Vec::new(),
+        report: Some(super::report()),
     }
 }
 

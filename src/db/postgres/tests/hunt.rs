@@ -63,6 +63,7 @@ pub(super) async fn upload(db: &dyn Db, project: ProjectId, party: u16) {
         encodings_object: object,
         blocks_object: None,
         warnings: Vec::new(),
+        report: None,
     };
     let verdict = Verdict::Ready { summary, strict: false };
     db.finish_upload(project, party, lease, digest(), &verdict).await.unwrap();

@@ -67,7 +67,7 @@ async fn conforms() {
         let db = PostgresDb::connect(&settings(&cluster, &database, 5)).unwrap();
         let status = db.schema_status().await.unwrap();
         assert!(!status.fits() && status.version == 0, "an empty store is not ready");
-        assert_eq!(db.migrate().await.unwrap(), ["0001_tables", "0002_monitor"]);
+        assert_eq!(db.migrate().await.unwrap(), ["0001_tables", "0002_monitor", "0003_reports"]);
         let clock = PgClock { port: cluster.port(), database, ahead: AtomicU64::new(0) };
         Bed { db: Arc::new(db), clock: Arc::new(clock) }
     })
@@ -86,11 +86,11 @@ async fn migrators_at_once_apply_each_step_once() {
     });
     let applied = futures::future::join_all(migrations.collect::<Vec<_>>()).await;
     let applied: Vec<String> = applied.into_iter().flat_map(Result::unwrap).collect();
-    assert_eq!(applied, ["0001_tables", "0002_monitor"]);
+    assert_eq!(applied, ["0001_tables", "0002_monitor", "0003_reports"]);
     // Another schema of the same database is another store.
     cluster.psql("shared", "CREATE SCHEMA other; ALTER ROLE anonlink SET search_path = other");
     let db = PostgresDb::connect(&settings(&cluster, "shared", 2)).unwrap();
     assert_eq!(db.schema_status().await.unwrap().version, 0);
-    assert_eq!(db.migrate().await.unwrap(), ["0001_tables", "0002_monitor"]);
+    assert_eq!(db.migrate().await.unwrap(), ["0001_tables", "0002_monitor", "0003_reports"]);
     assert!(db.schema_status().await.unwrap().fits());
 }
