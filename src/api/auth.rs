@@ -13,6 +13,7 @@ use super::problem::ApiError;
 use super::state::ApiState;
 use crate::config::Secret;
 use crate::db::runs::RunRecord;
+use crate::domain::audit::TokenPrefix;
 use crate::domain::{ProjectId, ResultType, RunId, Token, TokenKind};
 
 /// What the path names, as text: nothing of it has been checked.
@@ -147,8 +148,13 @@ pub fn operator(wanted: Option<&Secret>, headers: &HeaderMap) -> Result<(), ApiE
     }
 }
 
+/// How the audit trail names an operator's token.
+pub fn prefix(token: &Secret) -> TokenPrefix {
+    TokenPrefix::of(&Sha256::digest(token.expose()).into())
+}
+
 /// The token in the `Authorization` header, bare or after `Bearer`.
-fn credential(headers: &HeaderMap) -> Result<&str, ApiError> {
+pub(super) fn credential(headers: &HeaderMap) -> Result<&str, ApiError> {
     let value = headers.get(header::AUTHORIZATION).ok_or(ApiError::MissingHeader("Authorization"))?;
     let text = value.to_str().map_err(|_| ApiError::NoAccess)?.trim();
     match text.split_once(' ') {

@@ -19,6 +19,10 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The one detail for whatever might tell a stranger what exists.
 pub const NO_ACCESS: &str = "Invalid access token or project doesn't exist";
 
+/// Marks an answer that refused a request for want of a right; the reason in a fixed word.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused(pub &'static str);
+
 /// Why a request failed.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -166,6 +170,16 @@ impl ApiError {
         }
     }
 
+    /// Why this is a refusal for want of a right, if it is one.
+    fn refusal(&self) -> Option<Refused> {
+        match self {
+            Self::NoAccess => Some(Refused("no right to it, or no such thing")),
+            Self::MissingHeader("Authorization") => Some(Refused("no token")),
+            Self::Forbidden(_) => Some(Refused("not allowed")),
+            _ => None,
+        }
+    }
+
     /// Logs what an operator must see; everything else is the client's own affair.
     fn log(&self) {
         match self {
@@ -190,6 +204,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
+        let refusal = self.refusal();
         let Problem { status, title, detail, retry_after } = self.problem();
         let document = serde_json::json!({
             "type": "about:blank",
@@ -199,6 +214,9 @@ impl IntoResponse for ApiError {
         });
         let mut response = (status, document.to_string()).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(refusal) = refusal {
+            response.extensions_mut().insert(refusal);
+        }
         if let Some(wait) = retry_after {
             let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

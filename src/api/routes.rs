@@ -8,7 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{self, MethodRouter};
 use tower::ServiceExt;
 
-use super::layers::{cors, paths, protection, rate_limit, request_log};
+use super::layers::{cors, paths, protection, rate_limit, refusals, request_log};
 use super::problem::ApiError;
 use super::state::ApiState;
 use super::{health, monitor, openapi, pages, projects, runs, status, uploads, version};
@@ -65,6 +65,7 @@ pub fn router(state: Arc<ApiState>) -> Router {
     let routes = routes
         .fallback(|| async { ApiError::NoSuchPath })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(from_fn_with_state(state.clone(), refusals::watch))
         .layer(from_fn_with_state(state.clone(), rate_limit::limit))
         .layer(from_fn_with_state(state.clone(), cors::cors))
         .layer(from_fn(protection::protect))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::layers::refusals::Refusals;
 use super::monitor::Monitor;
 use crate::cache::Cache;
 use crate::config::ApiArgs;
@@ -32,6 +33,8 @@ pub struct ApiState {
     pub clock: Arc<dyn Clock>,
     /// Directory for temporary files.
     pub scratch: PathBuf,
+    /// Refused requests that are yet to be recorded.
+    pub refusals: Refusals,
     pub(super) cleanups: Cleanups,
     pub(super) monitor: Monitor,
 }
@@ -49,8 +52,20 @@ impl ApiState {
         clock: Arc<dyn Clock>,
         scratch: PathBuf,
     ) -> Arc<Self> {
-        let (cleanups, monitor) = (Cleanups::default(), Monitor::default());
-        Arc::new(Self { db, store, external, cache, settings, random, clock, scratch, cleanups, monitor })
+        let (refusals, cleanups, monitor) = (Refusals::default(), Cleanups::default(), Monitor::default());
+        Arc::new(Self {
+            db,
+            store,
+            external,
+            cache,
+            settings,
+            random,
+            clock,
+            scratch,
+            refusals,
+            cleanups,
+            monitor,
+        })
     }
 
     /// A fresh token.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::api::ApiState;
 use crate::cache::Cache;
+use crate::codec::audit::AuditKey;
 use crate::config::objects::{ObjectStoreArgs, ObjectStores};
 use crate::config::system::{OsRandom, SystemClock};
 use crate::config::{ApiArgs, DataArgs, DatabaseArgs, JobArgs, PoolUser, RateLimit, RedisArgs};
@@ -137,9 +138,16 @@ impl Backends {
 
     /// The secret that seals what the metadata alone must not give away: in a file of the data directory, or, in a cluster, in
     /// the object store, so that neither store is enough. Made by whoever comes first.
+    /// The audit trail is authenticated with it from then on.
     pub async fn seal_key(&self) -> Result<[u8; 32]> {
+        let secret = self.secret().await?;
+        self.db.audit_with(AuditKey::derive(&secret));
+        Ok(secret)
+    }
+
+    async fn secret(&self) -> Result<[u8; 32]> {
         if let Metadata::Embedded(_) = self.metadata {
-            let path = self.data.data_dir.join("permutation.key");
+            let path = self.secret_file();
             return super::embedded::secret(&path, &*self.random)
                 .with_context(|| format!("the secret {} can't be used", path.display()));
         }
@@ -153,6 +161,21 @@ impl Backends {
         }
         let stored = self.store.read(name::SEAL_KEY).await?;
         stored.as_ref().try_into().with_context(|| format!("the object {} is damaged", name::SEAL_KEY))
+    }
+
+    /// The same secret, unless nobody has made it yet.
+    pub async fn known_secret(&self) -> Result<[u8; 32]> {
+        if let Metadata::Embedded(_) = self.metadata {
+            let path = self.secret_file();
+            let stored = std::fs::read(&path).with_context(|| path.display().to_string())?;
+            return stored.try_into().ok().with_context(|| format!("{} is damaged", path.display()));
+        }
+        let stored = self.store.read(name::SEAL_KEY).await?;
+        stored.as_ref().try_into().with_context(|| format!("the object {} is damaged", name::SEAL_KEY))
+    }
+
+    fn secret_file(&self) -> PathBuf {
+        self.data.data_dir.join("permutation.key")
     }
 
     /// Waits for the secret; `None` if `shutdown` turned true before.
@@ -181,6 +204,7 @@ impl Backends {
         seal_key: Option<[u8; 32]>,
     ) -> Result<Arc<ApiState>> {
         let (db, store, cache) = (self.db.clone(), self.store.clone(), self.cache.clone());
+        settings.retention.check().map_err(anyhow::Error::msg)?;
         let external = External::new(self.exchange.clone(), seal_key);
         let (random, clock) = (self.random.clone(), self.clock.clone());
         Ok(ApiState::new(db, store, external, cache, settings.with_tokens()?, random, clock, scratch))

@@ -1,6 +1,7 @@
 //! The API process of a cluster: it keeps nothing, and does no tasks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::watch;
@@ -10,6 +11,9 @@ use super::entrance;
 use crate::api::{self, ApiState, Entrance};
 use crate::config::ApiArgs;
 use crate::jobs::turned_true;
+
+/// Time for the object store to tell the secret before the first request is looked at.
+const SECRET: Duration = Duration::from_secs(5);
 
 /// An API process that listens.
 pub(super) struct Api {
@@ -34,7 +38,13 @@ impl Api {
     }
 
     /// Serves until `shutdown` turns true, and then until what runs has ended.
-    pub(super) async fn run(self, shutdown: watch::Receiver<bool>) {
-        api::serve(self.entrance, self.state, turned_true(shutdown)).await;
+    pub(super) async fn run(self, backends: &Backends, shutdown: watch::Receiver<bool>) {
+        // Until the secret is known nothing is accepted that must leave a row in the audit trail. Clients wait a moment rather than
+        // be refused; after that the object store is out of reach, and some requests can be served all the same.
+        let _ = tokio::time::timeout(SECRET, backends.wait_for_seal_key(&shutdown)).await;
+        tokio::join!(
+            backends.wait_for_seal_key(&shutdown),
+            api::serve(self.entrance, self.state, turned_true(shutdown.clone())),
+        );
     }
 }

@@ -76,11 +76,12 @@ impl Service {
             std::fs::remove_dir_all(&scratch)?;
         }
         std::fs::create_dir_all(&scratch)?;
+        // Before anything that leaves a row in the audit trail.
+        let seal_key = backends.seal_key().await?;
         let recovered = db.recover(SERVER).await?;
         if recovered > 0 {
             tracing::info!(tasks = recovered, "taken up again what the last server left");
         }
-        let seal_key = backends.seal_key().await?;
         let context = backends.job_context(SERVER, jobs, seal_key)?;
         let state = backends.api_state(api, scratch, Some(seal_key))?;
         let clock = backends.clock.clone();

@@ -1,5 +1,6 @@
 //! The command line: one file (or folder) per role, and what they share.
 
+mod audit;
 mod backends;
 mod boot;
 mod cluster;
@@ -43,6 +44,8 @@ enum Role {
     Migrate(migrate::MigrateArgs),
     /// Ask a running `serve` or `work` how it is: what health checks of containers call
     Health(health::HealthArgs),
+    /// Export the audit trail, or check that nobody has tampered with it
+    Audit(audit::AuditArgs),
     /// Test a running service over HTTP, or one that is started for the test
     Selftest(selftest::SelftestArgs),
     /// Write completions for a shell to standard output
@@ -65,6 +68,7 @@ impl Cli {
             Role::Work(args) => boot::block_on(&self.logs, work::run(args)),
             Role::Migrate(args) => boot::block_on(&self.logs, migrate::run(args)),
             Role::Health(args) => boot::block_on(&self.logs, health::run(args)),
+            Role::Audit(args) => boot::block_on(&self.logs, audit::run(args)),
             Role::Completions(args) => manual::completions(&args, Self::command()),
             Role::Man(args) => manual::man(&args, Self::command()),
             Role::Selftest(args) => boot::block_on(&quiet(self.logs), async move {

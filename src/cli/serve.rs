@@ -50,7 +50,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<ExitCode> {
             let api = super::cluster::Api::bind(&backends, &args.api).await?;
             let servers = &args.backends.database.database_server;
             greet(&api.url()?, &format!("Its metadata are in PostgreSQL on {servers}"), args.api.pages);
-            api.run(shutdown).await;
+            api.run(&backends, shutdown).await;
         }
     }
     probing.end().await;

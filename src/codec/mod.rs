@@ -10,8 +10,10 @@
 //! - [`similarity_file`]: the serialization of PyPI anonlink
 //! - [`results`]: result JSON, and CSV for the command line
 //! - [`survey`]: what a party's encodings look like as a whole
+//! - [`audit`]: the chained and authenticated rows of the audit trail
 //! - [`secret_box`]: sealing of secrets that lie in the metadata store
 
+pub mod audit;
 pub mod block_file;
 pub mod block_hash;
 pub mod candidate_file;

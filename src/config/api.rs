@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use super::numbers;
+use super::retention::RetentionArgs;
 use super::secret::{Secret, SecretError};
 
 /// Something that is on or off.
@@ -148,6 +149,9 @@ pub struct ApiArgs {
     /// Seconds that running requests have to finish after SIGTERM
     #[arg(long, env = "SHUTDOWN_GRACE_SECONDS", value_name = "S", default_value = "25", value_parser = numbers::integer::<u64>)]
     pub shutdown_grace_seconds: u64,
+
+    #[command(flatten)]
+    pub retention: RetentionArgs,
 }
 
 impl ApiArgs {

@@ -1,6 +1,8 @@
-//! Numbers on the command line and in the environment: whole numbers may carry `_` separators, sizes a unit.
+//! Numbers on the command line and in the environment: whole numbers may carry `_` separators, sizes and durations a unit.
 
 use std::str::FromStr;
+
+use super::retention::LONGEST;
 
 /// Reads a whole number such as `300_000_000`.
 ///
@@ -33,9 +35,45 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| format!("{text:?} is too large"))
 }
 
+/// Reads a project's life in seconds, such as `3600`, `90min`, `12h`, `30d` or `2w`: from a second to ten years.
+///
+/// # Errors
+/// A sentence for the command line.
+pub fn lifetime(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "s" => 1,
+        "min" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        "w" => 7 * 24 * 3600,
+        _ => return Err(format!("{text:?} has an unknown unit: known are s, min, h, d and w")),
+    };
+    let number: u64 = integer(number)?;
+    match number.checked_mul(factor) {
+        Some(seconds @ 1..=LONGEST) => Ok(seconds),
+        _ => Err(format!("{text:?} is out of range: from 1 second to 3650d is possible")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lives_have_units_and_ends() {
+        for (text, seconds) in
+            [("1", 1), ("3_600", 3600), ("90s", 90), ("2 min", 120), ("12h", 43_200), ("30d", 2_592_000)]
+        {
+            assert_eq!(lifetime(text), Ok(seconds), "{text}");
+        }
+        assert_eq!(lifetime("3650d"), Ok(LONGEST));
+        for bad in ["", "0", "-1", "3651d", "5 fortnights", "1m", "1.5h", "99999999999999999999w"] {
+            assert!(lifetime(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn separators_are_allowed() {

@@ -8,9 +8,11 @@
 //! - [`ledger`]: what workers need.
 //! - [`monitor`]: what operators look at.
 //! - [`objects`]: which objects exist, so that none is orphaned.
+//! - [`audit`]: who did what.
 //! - [`schema`]: the version of the tables.
 //! - [`sqlite`]: the embedded backend; [`postgres`]: a cluster's.
 
+pub mod audit;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
@@ -37,6 +39,7 @@ pub trait Db:
     + ledger::Ledger
     + monitor::Monitor
     + objects::Objects
+    + audit::Audit
     + schema::Schema
 {
 }
@@ -48,6 +51,7 @@ impl<T> Db for T where
         + ledger::Ledger
         + monitor::Monitor
         + objects::Objects
+        + audit::Audit
         + schema::Schema
 {
 }

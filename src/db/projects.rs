@@ -34,6 +34,8 @@ pub struct ProjectRecord {
     pub warnings: Vec<String>,
     /// When it was created.
     pub time_added: Timestamp,
+    /// When it will be deleted, if ever.
+    pub expires: Option<Timestamp>,
 }
 
 /// One party's data as a worker needs them.
@@ -62,14 +64,15 @@ pub struct PartyRecord {
 /// Projects in the metadata store.
 #[async_trait]
 pub trait Projects: Send + Sync {
-    /// Stores a new project with the digests of its tokens: one update token per party, in party order.
+    /// Stores a new project with the digests of its tokens: one update token per party, in party order. Returns when it will
+    /// expire, if ever. From then on it is as good as deleted: nobody is authorized, nothing is accepted, and it isn't listed.
     async fn create_project(
         &self,
         id: ProjectId,
         project: &NewProject,
         update_tokens: &[TokenDigest],
         result_token: TokenDigest,
-    ) -> DbResult<()>;
+    ) -> DbResult<Option<Timestamp>>;
 
     /// Number of projects.
     async fn count_projects(&self) -> DbResult<u64>;
@@ -88,4 +91,10 @@ pub trait Projects: Send + Sync {
 
     /// Removes the project and all that hangs on it; its objects are left to the sweeper. False if there was none.
     async fn delete_project(&self, id: ProjectId) -> DbResult<bool>;
+
+    /// At most `limit` projects that have expired and are still there.
+    async fn expired_projects(&self, limit: usize) -> DbResult<Vec<ProjectId>>;
+
+    /// Removes a project that has expired, just as [`Self::delete_project`] does. False if there is none, or not yet.
+    async fn expire_project(&self, id: ProjectId) -> DbResult<bool>;
 }

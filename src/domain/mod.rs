@@ -1,6 +1,7 @@
 //! The words of the trade as types: identifiers, tokens, projects, parties, runs and tasks, and which change of state
 //! is allowed. Pure: no I/O, no clock, no randomness of its own; those are passed in.
 
+pub mod audit;
 pub mod ids;
 pub mod party;
 pub mod progress;

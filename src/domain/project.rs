@@ -2,11 +2,17 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use thiserror::Error;
 
+use super::audit::Actor;
+
 /// The most parties that one project may have. Every pair of parties is compared, so the work grows with its square.
 pub const MAX_PARTIES: u16 = crate::matching::key::MAX_PARTIES as u16;
+
+/// Characters of a value that errors show: enough to know it again, and too few for a token that strayed there.
+const SHOWN: usize = 12;
 
 /// What the analysts get from a project's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -51,7 +57,7 @@ impl FromStr for ResultType {
         [Self::Groups, Self::Permutations, Self::SimilarityScores]
             .into_iter()
             .find(|t| t.name() == text)
-            .ok_or_else(|| ProjectError::ResultType(text.chars().take(40).collect()))
+            .ok_or_else(|| ProjectError::ResultType(text.chars().take(SHOWN).collect()))
     }
 }
 
@@ -84,6 +90,10 @@ pub struct NewProject {
     pub notes: String,
     /// Whether uploads carry block ids.
     pub uses_blocking: bool,
+    /// How long it lives; for ever without.
+    pub expires_in: Option<Duration>,
+    /// Who creates it.
+    pub creator: Actor,
 }
 
 impl NewProject {

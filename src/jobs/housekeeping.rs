@@ -1,4 +1,5 @@
-//! Housekeeping: queues again what dead workers left, forgets them, and deletes objects that nothing needs any more.
+//! Housekeeping: queues again what dead workers left, forgets them, deletes projects that have reached their end, and deletes objects
+//! that nothing needs any more.
 //!
 //! Objects are dead when their row says so (see [`crate::db::objects`]), or when no row knows them at all: a worker that was
 //! frozen while its project was deleted may wake up and write one more. Those are found by listing the store, which is rare, and
@@ -81,6 +82,7 @@ impl Housekeeper {
                 self.context.cache.ring(queue);
             }
         }
+        self.expire().await?;
         let mut counts = SweepCounts { dead: self.sweep_dead().await?, debris: 0 };
         if list {
             counts.debris = self.sweep_debris(DEBRIS_AGE).await?;
@@ -91,6 +93,33 @@ impl Housekeeper {
             tracing::debug!(dead = counts.dead, debris = counts.debris, "objects swept");
         }
         Ok(())
+    }
+
+    /// Deletes projects that have reached their end, as if by hand; returns how many.
+    ///
+    /// # Errors
+    /// The metadata store is out of reach; what is left is for the next time.
+    pub async fn expire(&self) -> Result<usize, JobError> {
+        let mut expired = 0;
+        loop {
+            let projects = self.context.db.expired_projects(BATCH).await?;
+            for project in &projects {
+                // Another housekeeper may have been quicker.
+                if self.context.db.expire_project(*project).await? {
+                    expired += 1;
+                    self.context.cache.forget_project(*project).await;
+                    self.context.cache.mark_cancelled();
+                }
+            }
+            if projects.len() < BATCH {
+                break;
+            }
+        }
+        if expired > 0 {
+            self.context.cache.clear_status().await;
+            tracing::info!(projects = expired, "projects had reached their end and are deleted");
+        }
+        Ok(expired)
     }
 
     /// Deletes what is known to be dead; returns how many objects.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anonlink::api::{ApiState, router};
 use anonlink::cache::Cache;
+use anonlink::codec::audit::AuditKey;
 use anonlink::config::ApiArgs;
 use anonlink::config::system::{OsRandom, SystemClock};
 use anonlink::db::Db;
@@ -56,6 +57,7 @@ impl Service {
         let db: Arc<dyn Db> =
             Arc::new(SqliteDb::open(&folder.path().join("test.db"), clock.clone()).unwrap());
         db.migrate().await.unwrap();
+        db.audit_with(AuditKey::derive(&[7; 32]));
         let limit: &[&str] = if flags.contains(&"--rate-limit") { &[] } else { &["--rate-limit", "0"] };
         let flags = ["test"].iter().chain(limit).chain(flags);
         let settings = Flags::parse_from(flags).api;

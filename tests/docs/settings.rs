@@ -6,7 +6,18 @@ use std::process::Command;
 use crate::page::{self, Kind, Page};
 
 /// Commands of the program.
-const COMMANDS: [&str; 8] = ["serve", "link", "work", "migrate", "health", "selftest", "completions", "man"];
+const COMMANDS: [&str; 10] = [
+    "serve",
+    "link",
+    "work",
+    "migrate",
+    "health",
+    "audit export",
+    "audit verify",
+    "selftest",
+    "completions",
+    "man",
+];
 
 /// The page with the table of all settings.
 const TABLE: &str = "docs/settings.md";
@@ -69,7 +80,7 @@ impl Setting {
 /// What `--help` of a command says.
 fn help(command: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_anonlink"))
-        .args([command, "--help"])
+        .args(command.split(' ').chain(["--help"]))
         .env("COLUMNS", "2000")
         .output()
         .unwrap();

@@ -12,7 +12,8 @@ use crate::api::auth::{Caller, Target};
 use crate::api::grant::Address;
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
-use crate::domain::ProjectId;
+use crate::domain::audit::{Access, Action};
+use crate::domain::{ProjectId, TokenKind};
 use crate::store::{TemporaryCredentials, name};
 
 /// What clients are told that want to upload by an object store; they then post the encodings themselves.
@@ -43,6 +44,8 @@ pub async fn get(
     let upload = state.external.upload().ok_or(DISABLED)?;
     remember(&state, project, party).await?;
     let grant = upload.authorize(project, party).await?;
+    let by = TokenKind::Update { party };
+    state.db.record_access(Access { project, run: None, by, action: Action::UploadGranted }).await?;
     let (credentials, upload) = Address::of(grant);
     Ok((StatusCode::CREATED, Json(Authorized { credentials, upload })))
 }

@@ -28,6 +28,8 @@ pub struct Description {
     message: Option<String>,
     warnings: Vec<String>,
     time_added: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
 }
 
 /// Describes a project.
@@ -55,5 +57,6 @@ pub async fn get(
         message: project.error,
         warnings: project.warnings,
         time_added: project.time_added,
+        expires_at: project.expires,
     }))
 }

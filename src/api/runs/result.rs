@@ -21,6 +21,7 @@ use crate::api::state::ApiState;
 use crate::codec::results::{SimilarityText, TextFormat};
 use crate::codec::similarity_file::SimilarityError;
 use crate::db::runs::{RunRecord, RunResult};
+use crate::domain::audit::{Access, Action};
 use crate::domain::{RunState, TokenKind};
 use crate::store::{StoreError, StoreResult};
 
@@ -64,20 +65,33 @@ pub async fn get(
         }
         (RunResult::Permutations { .. }, TokenKind::Update { .. }) => Err(ApiError::NoAccess),
         (RunResult::SimilarityScores { object, .. }, _) if headers.contains_key(ADDRESS_WANTED) => {
-            address(&state, &object).await
+            address(&state, &caller, &run, &object).await
         }
         (RunResult::SimilarityScores { object, .. }, _) => {
             let (_, file) = open(&state, &caller, &run, &object).await?;
+            record(&state, &caller, &run, Action::ResultRead).await?;
             Ok(answer(None, similarity_text(file)))
         }
     }
 }
 
 /// Credentials to get the binary file, and where it is.
-async fn address(state: &ApiState, object: &str) -> Result<Response, ApiError> {
+async fn address(
+    state: &ApiState,
+    caller: &Caller,
+    run: &RunRecord,
+    object: &str,
+) -> Result<Response, ApiError> {
     let grant = state.external.download().ok_or(NO_ADDRESS)?.authorize(object).await?;
+    record(state, caller, run, Action::ResultGranted).await?;
     let (credentials, object) = Address::of(grant);
     Ok(Json(serde_json::json!({"credentials": credentials, "object": object})).into_response())
+}
+
+/// Records that a result is handed out; if that fails then it isn't.
+async fn record(state: &ApiState, caller: &Caller, run: &RunRecord, action: Action) -> Result<(), ApiError> {
+    let access = Access { project: caller.project, run: Some(run.id), by: caller.kind, action };
+    Ok(state.db.record_access(access).await?)
 }
 
 /// A document that is sent as it is stored.
@@ -88,6 +102,7 @@ async fn stored(
     object: &str,
 ) -> Result<Response, ApiError> {
     let (length, chunks) = open(state, caller, run, object).await?;
+    record(state, caller, run, Action::ResultRead).await?;
     Ok(answer(Some(length), chunks.map_err(Cut::Store)))
 }
 

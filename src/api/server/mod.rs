@@ -71,8 +71,16 @@ impl From<TcpListener> for Entrance {
 /// requests have the settings' grace period to finish before they are cut.
 pub async fn serve(entrance: Entrance, state: Arc<ApiState>, shutdown: impl Future<Output = ()>) {
     let grace = Duration::from_secs(state.settings.shutdown_grace_seconds);
-    serve_router(entrance, router(state.clone()), state.settings.max_connections, grace, shutdown).await;
+    let serving =
+        serve_router(entrance, router(state.clone()), state.settings.max_connections, grace, shutdown);
+    tokio::select! {
+        () = serving => {}
+        () = state.refusals.keep_writing(&*state.db) => {}
+    }
     state.cleanups.wait(CLEANUP).await;
+    if tokio::time::timeout(CLEANUP, state.refusals.write(&*state.db)).await.is_err() {
+        tracing::warn!("stopped before the last refused requests were recorded");
+    }
 }
 
 /// Serves a router on at most so many connections at once until `shutdown` is ready, and then for `grace` at most.

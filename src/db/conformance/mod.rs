@@ -1,11 +1,13 @@
 //! One suite that every metadata store must pass, written once against the traits.
 
+pub(crate) mod audit;
 mod comparing;
 mod ingesting;
 mod leases;
 mod life;
 pub(crate) mod model;
 mod monitoring;
+pub(crate) mod tamper;
 mod uploading;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use super::ledger::{ClaimedTask, Outcome, Plan};
 use super::runs::NewRun;
 use super::uploads::{BeginUpload, FinishUpload, Verdict};
 use super::{Db, Lease};
+use crate::domain::audit::Actor;
 use crate::domain::report::{BlockReport, Duplicates};
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{
@@ -99,6 +102,8 @@ impl Bed {
             name: format!("project {seed}"),
             notes: "notes".into(),
             uses_blocking: false,
+            expires_in: None,
+            creator: Actor::ANYONE,
         };
         let id = project_id(seed);
         let updates = [token(seed * 10 + 1), token(seed * 10 + 2)];
@@ -194,6 +199,12 @@ pub(crate) async fn suite(make: impl AsyncFn() -> Bed) {
     life::projects_and_tokens(make().await).await;
     life::deleting_a_project_leaves_only_doomed_objects(make().await).await;
     life::the_schema_is_current_and_migrating_again_changes_nothing(make().await).await;
+    audit::a_projects_life_is_recorded(make().await).await;
+    audit::failures_are_recorded(make().await).await;
+    audit::refusals_are_recorded_where_they_belong(make().await).await;
+    audit::many_writers_leave_no_gap(make().await).await;
+    audit::an_expired_project_is_as_good_as_deleted(make().await).await;
+    audit::a_run_of_an_expired_project_stops(make().await).await;
     uploading::one_upload_per_token(make().await).await;
     uploading::an_idle_upload_is_taken_over(make().await).await;
     uploading::sizes_must_agree(make().await).await;

@@ -68,6 +68,7 @@ pub(super) async fn ingested(
             _ => {
                 let ready = make_ready(tx, project, party, lease, summary).await?;
                 if ready {
+                    transitions::note_ingested(tx, project, party, Some(summary.count));
                     transitions::queue_runs_if_complete(tx, project, now).await?;
                 }
                 return Ok(ready);

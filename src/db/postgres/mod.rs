@@ -5,8 +5,10 @@
 //!
 //! - `pool`, `tls`, `transaction`, `error`: connections, and what runs on them. `transaction` states the order of locks.
 //! - `projects`, `uploads`, `runs`, `ledger`, `monitor`, `objects`, `schema`: the traits.
+//! - `audit`: the trail, within the others' transactions.
 //! - `transitions`, `ingested`: changes of state that several of them make.
 
+mod audit;
 mod error;
 mod ingested;
 mod ledger;
@@ -27,12 +29,14 @@ mod uploads;
 use deadpool_postgres::Pool;
 
 use super::DbResult;
+use super::audit::KeyPlace;
 use crate::config::DatabaseSettings;
 
 /// A metadata store in PostgreSQL; cheap to clone.
 #[derive(Clone)]
 pub struct PostgresDb {
     pool: Pool,
+    audit_key: KeyPlace,
 }
 
 impl PostgresDb {
@@ -42,7 +46,7 @@ impl PostgresDb {
     /// # Errors
     /// The file of certificate authorities can't be used.
     pub fn connect(settings: &DatabaseSettings) -> DbResult<Self> {
-        Ok(Self { pool: pool::pool(settings)? })
+        Ok(Self { pool: pool::pool(settings)?, audit_key: KeyPlace::default() })
     }
 
     /// Whether the server answers.

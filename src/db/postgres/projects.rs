@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
-use super::rows::{blob, get, json, number, params, parsed, text, to_json};
+use super::rows::{blob, get, json, micros, number, params, parsed, text, to_json};
 use super::{PostgresDb, transitions};
 use crate::db::DbResult;
 use crate::db::projects::{PartyRecord, ProjectRecord, Projects};
+use crate::domain::audit::{Action, Event};
 use crate::domain::{NewProject, ProjectId, Timestamp, TokenDigest, TokenKind};
 
 const SELECT_PROJECT: &str = "
@@ -15,11 +16,12 @@ const SELECT_PROJECT: &str = "
            ARRAY(SELECT warnings FROM parties WHERE project_id = p.id AND warnings <> '[]' ORDER BY party) AS warnings
     FROM projects p WHERE id = $1";
 
-const INSERT_PROJECT: &str = "
-    INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now_micros())";
+pub(super) const INSERT_PROJECT: &str = "
+    INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added, expires)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, micros, micros + $9 FROM (SELECT now_micros() AS micros) AS now
+    RETURNING expires";
 
-const INSERT_PARTIES: &str = "
+pub(super) const INSERT_PARTIES: &str = "
     WITH updates AS (SELECT digest, number - 1 AS party FROM unnest($2) WITH ORDINALITY AS u (digest, number)),
     waiting AS (INSERT INTO parties (project_id, party, state) SELECT $1, party, 'waiting' FROM updates)
     INSERT INTO tokens (digest, project_id, kind, party)
@@ -45,6 +47,7 @@ fn project_record(row: &Row) -> DbResult<ProjectRecord> {
         error: get(row, "error")?,
         warnings,
         time_added: Timestamp(get(row, "time_added")?),
+        expires: get::<Option<i64>>(row, "expires")?.map(Timestamp),
     })
 }
 
@@ -82,7 +85,7 @@ impl Projects for PostgresDb {
         project: &NewProject,
         update_tokens: &[TokenDigest],
         result_token: TokenDigest,
-    ) -> DbResult<()> {
+    ) -> DbResult<Option<Timestamp>> {
         let id = id.to_string();
         let bits = project.promised_size().map(|promised| promised.bits).filter(|bits| bits % 64 == 0);
         let promised = bits.and_then(|bits| i64::try_from(bits / 8).ok()).filter(|bytes| *bytes > 0);
@@ -91,22 +94,29 @@ impl Projects for PostgresDb {
         let (id, name, notes, schema) = (id.as_str(), name.as_str(), notes.as_str(), schema.as_str());
         let (updates, result) = (updates.as_slice(), result_token.0.as_slice());
         let (result_type, parties) = (project.result_type.name(), i64::from(project.parties));
-        let blocking = project.uses_blocking;
-        let project = params![id, name, notes, schema, result_type, parties, blocking, promised];
+        let (blocking, lifetime) = (project.uses_blocking, project.expires_in.map(micros));
+        let created = Event::done(project.creator, Action::ProjectCreated, id).detail("parties", parties);
+        let (created, project) =
+            (&created, params![id, name, notes, schema, result_type, parties, blocking, promised, lifetime]);
         self.transaction("create_project", |tx| async move {
-            tx.run(INSERT_PROJECT, project).await?;
-            tx.run(INSERT_PARTIES, params![id, updates, result]).await
+            let row = tx.first(INSERT_PROJECT, project).await?;
+            tx.run(INSERT_PARTIES, params![id, updates, result]).await?;
+            tx.note(created.clone());
+            Ok(row.map_or(Ok(None), |row| get::<Option<i64>>(&row, "expires"))?.map(Timestamp))
         })
         .await
     }
 
     async fn count_projects(&self) -> DbResult<u64> {
-        let row = self.first("SELECT count(*) AS projects FROM projects", &[]).await?;
+        let row = self.first("SELECT count(*) AS projects FROM projects WHERE expires IS NULL OR expires > (SELECT now_micros())", &[]).await?;
         row.map_or(Ok(0), |row| number(&row, "projects"))
     }
 
     async fn list_projects(&self) -> DbResult<Vec<(ProjectId, Timestamp)>> {
-        let rows = self.again("SELECT id, time_added FROM projects ORDER BY time_added, id", &[]).await?;
+        let sql =
+            "SELECT id, time_added FROM projects WHERE expires IS NULL OR expires > (SELECT now_micros())
+                   ORDER BY time_added, id";
+        let rows = self.again(sql, &[]).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, Timestamp(get(row, "time_added")?)))).collect()
     }
 
@@ -121,7 +131,8 @@ impl Projects for PostgresDb {
     }
 
     async fn authorize(&self, id: ProjectId, token: TokenDigest) -> DbResult<Option<TokenKind>> {
-        let sql = "SELECT digest, kind, party FROM tokens WHERE project_id = $1 AND digest = $2";
+        let sql = "SELECT t.digest, t.kind, t.party FROM tokens t JOIN projects p ON p.id = t.project_id
+                   WHERE t.project_id = $1 AND t.digest = $2 AND (p.expires IS NULL OR p.expires > now_micros())";
         let row = self.first(sql, params![id.to_string(), token.0.as_slice()]).await?;
         match row {
             Some(row) if TokenDigest(blob(&row, "digest")?) == token => token_kind(&row),
@@ -133,7 +144,29 @@ impl Projects for PostgresDb {
         let id = id.to_string();
         self.transaction("delete_project", |tx| {
             let id = id.as_str();
-            async move { transitions::delete_project(&tx, id).await }
+            async move {
+                tx.lock_project(id).await?;
+                transitions::delete_project(&tx, id, Action::ProjectDeleted).await
+            }
+        })
+        .await
+    }
+
+    async fn expired_projects(&self, limit: usize) -> DbResult<Vec<ProjectId>> {
+        let sql = "SELECT id FROM projects WHERE expires <= (SELECT now_micros()) ORDER BY expires LIMIT $1";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.again(sql, params![limit]).await?.iter().map(|row| parsed(row, "id")).collect()
+    }
+
+    async fn expire_project(&self, id: ProjectId) -> DbResult<bool> {
+        let id = id.to_string();
+        let id = id.as_str();
+        self.transaction("expire_project", |tx| async move {
+            tx.lock_project(id).await?;
+            match transitions::has_expired(&tx, id).await? {
+                true => transitions::delete_project(&tx, id, Action::ProjectExpired).await,
+                false => Ok(false),
+            }
         })
         .await
     }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::rows::{get, json, number, params, parsed, text};
-use super::{PostgresDb, transitions};
+use super::{PostgresDb, audit, transitions};
 use crate::db::runs::{CreateRun, NewRun, RunRecord, Runs};
 use crate::db::{DbError, DbResult};
-use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp};
+use crate::domain::audit::{Action, Event};
+use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp, TokenKind};
 
 const SELECT_RUN: &str = "
     SELECT r.*, p.result_type, p.parties, c.total, c.done,
@@ -54,7 +55,9 @@ impl Runs for PostgresDb {
         let (project, id, name, notes) = (&*project, &*id, &*name, &*notes);
         self.transaction("create_run", |tx| async move {
             let now = tx.lock_project(project).await?;
-            match tx.first("SELECT error FROM projects WHERE id = $1", params![project]).await? {
+            let sql =
+                "SELECT error FROM projects WHERE id = $1 AND (expires IS NULL OR expires > now_micros())";
+            match tx.first(sql, params![project]).await? {
                 None => return Ok(CreateRun::Gone),
                 Some(row) => {
                     if let Some(error) = get(&row, "error")? {
@@ -67,6 +70,8 @@ impl Runs for PostgresDb {
             let (threshold, seed) = (run.threshold.get(), run.seed.as_slice());
             let values = params![id, project, name, notes, threshold, seed, now];
             tx.run(sql, values).await?;
+            let creator = audit::holder(&tx, project, TokenKind::Result).await?;
+            tx.note(Event::done(creator, Action::RunCreated, project).run(id));
             let queued = transitions::queue_runs_if_complete(&tx, project, now).await?;
             Ok(CreateRun::Created { queued: queued > 0 })
         })

@@ -23,6 +23,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_tables", sql: include_str!("migrations/0001_tables.sql"), min_binary: 1 },
     Migration { name: "0002_monitor", sql: include_str!("migrations/0002_monitor.sql"), min_binary: 1 },
     Migration { name: "0003_reports", sql: include_str!("migrations/0003_reports.sql"), min_binary: 1 },
+    Migration { name: "0004_audit", sql: include_str!("migrations/0004_audit.sql"), min_binary: 1 },
+    Migration { name: "0005_expiry", sql: include_str!("migrations/0005_expiry.sql"), min_binary: 1 },
 ];
 
 const KNOWN: i64 = MIGRATIONS.len() as i64;

@@ -8,7 +8,8 @@
 //!    the completion of a compare task;
 //! 2. a task's or party's row, which its lease proves the right to;
 //! 3. a comparison's row, then runs' rows;
-//! 4. objects.
+//! 4. objects;
+//! 5. chains of the audit trail, the projects' before the server's.
 //!
 //! Commits are synced to the disk, except those that a worker makes between two promises to somebody else: claims, renewals,
 //! registrations of objects, and completions of compare tasks (`synchronous_commit = off`). The log keeps its order, so that a crash of
@@ -18,8 +19,8 @@
 //! Whoever takes no project lock (claims, renewals, the start and the failure of an upload, hand-backs, the sweeper) touches only a
 //! task or party and then its lease's objects, or skips what is locked.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Object;
@@ -27,10 +28,13 @@ use futures::future::join;
 use tokio_postgres::Row;
 
 use super::PostgresDb;
+use super::audit;
 use super::error::{Failure, FailureKind, kind_of};
 use super::pool::checkout;
 use super::rows::{Param, get, params};
+use crate::db::audit::KeyPlace;
 use crate::db::{DbError, DbResult};
+use crate::domain::audit::Event;
 
 /// The server gives a statement of a transaction up after this, and also a transaction whose client has fallen silent: a frozen
 /// worker must not hold its locks for ever.
@@ -88,6 +92,9 @@ struct Inner {
     /// Whether the connection may go back to the pool.
     clean: AtomicBool,
     mode: Mode,
+    audit_key: KeyPlace,
+    /// What is to be recorded with the commit.
+    noted: Mutex<Vec<Event>>,
 }
 
 impl Drop for Inner {
@@ -99,13 +106,20 @@ impl Drop for Inner {
 }
 
 impl Tx {
-    fn new(client: Object, mode: Mode) -> Self {
+    fn new(client: Object, mode: Mode, audit_key: KeyPlace) -> Self {
         Self(Arc::new(Inner {
             client: Some(client),
             begun: AtomicBool::new(false),
             clean: AtomicBool::new(true),
             mode,
+            audit_key,
+            noted: Mutex::default(),
         }))
+    }
+
+    /// Where the key of the audit trail is.
+    pub(super) fn audit_key(&self) -> &KeyPlace {
+        &self.0.audit_key
     }
 
     fn client(&self) -> DbResult<&Object> {
@@ -150,8 +164,18 @@ impl Tx {
         row.map(|row| get(&row, "now")).unwrap_or_else(|| Err(DbError::Corrupt("no time".into())))
     }
 
+    /// Has an event recorded in the audit trail if the transaction is committed, and not if it isn't.
+    pub(super) fn note(&self, event: Event) {
+        self.0.noted.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    fn noted(&self) -> Vec<Event> {
+        std::mem::take(&mut self.0.noted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes back all that has been done.
     pub(super) async fn undo(&self) -> DbResult<()> {
+        self.noted();
         self.end("ROLLBACK").await
     }
 
@@ -189,9 +213,13 @@ impl PostgresDb {
     {
         let mut reconnected = false;
         for attempt in 1.. {
-            let tx = Tx::new(checkout(&self.pool).await?, mode);
+            let tx = Tx::new(checkout(&self.pool).await?, mode, self.audit_key.clone());
             let mut committing = false;
-            let result = match body(tx.clone()).await {
+            let done = match body(tx.clone()).await {
+                Ok(value) => audit::append(&tx, &tx.noted()).await.map(|()| value),
+                Err(error) => Err(error),
+            };
+            let result = match done {
                 Ok(value) => {
                     committing = true;
                     tx.end("COMMIT").await.map(|()| value)

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit;
 use super::rows::{get, json, params};
 use super::transaction::Tx;
 use crate::db::DbResult;
 use crate::db::runs::RunResult;
+use crate::domain::audit::{Action, Actor, Event, Outcome};
 use crate::domain::task::PAYLOAD_VERSION;
-use crate::domain::{ResultType, TaskKind};
+use crate::domain::{ResultType, TaskKind, TokenKind};
 
 /// How far in the queue a task's place lies behind that of its predecessor in the same stage: a minute, in microseconds.
 pub(super) const PLACE_STEP: i64 = 60_000_000;
@@ -66,10 +68,12 @@ pub(super) async fn fail_run(tx: &Tx, run: &str, message: &str, now: i64) -> DbR
         WITH before AS (SELECT id, comparison_id FROM runs WHERE id = $1)
         UPDATE runs SET state = 'error', message = $2, time_completed = $3, comparison_id = NULL
         FROM before WHERE runs.id = before.id AND state NOT IN ('completed', 'error')
-        RETURNING before.comparison_id AS comparison";
+        RETURNING before.comparison_id AS comparison, project_id";
     let failed = tx.first(sql, params![run, message, now]).await?;
     tx.run("DELETE FROM tasks WHERE run_id = $1", params![run]).await?;
-    match failed.map_or(Ok(None), |row| get::<Option<i64>>(&row, "comparison"))? {
+    let Some(failed) = failed else { return Ok(()) };
+    tx.note(Event::done(Actor::SERVICE, Action::RunFailed, get::<String>(&failed, "project_id")?).run(run));
+    match get::<Option<i64>>(&failed, "comparison")? {
         Some(comparison) => drop_comparison_if_unused(tx, comparison).await,
         None => Ok(()),
     }
@@ -101,8 +105,20 @@ pub(super) async fn fail_project(tx: &Tx, project: &str, message: &str, now: i64
 pub(super) async fn fail_party(tx: &Tx, project: &str, party: u16, message: &str, now: i64) -> DbResult<()> {
     let sql =
         "UPDATE parties SET state = 'error' WHERE project_id = $1 AND party = $2 AND state = 'ingesting'";
-    tx.run(sql, params![project, i64::from(party)]).await?;
+    let failed = tx.query(&format!("{sql} RETURNING 1"), params![project, i64::from(party)]).await?;
+    if !failed.is_empty() {
+        note_ingested(tx, project, party, None);
+    }
     fail_project(tx, project, message, now).await
+}
+
+/// Records what came of bringing in a party's data: how many encodings there are, if they are good.
+pub(super) fn note_ingested(tx: &Tx, project: &str, party: u16, encodings: Option<u32>) {
+    let mut event = Event::done(Actor::SERVICE, Action::UploadIngested, project).detail("party", party);
+    if encodings.is_none() {
+        event.outcome = Outcome::Failed;
+    }
+    tx.note(event.detail("encodings", encodings));
 }
 
 /// Removes a comparison that no run refers to any more; its tasks go with it, its candidate files are doomed.
@@ -119,8 +135,11 @@ pub(super) async fn drop_comparison_if_unused(tx: &Tx, comparison: i64) -> DbRes
 /// Removes a run, what only it needed, and dooms its result.
 pub(super) async fn delete_run(tx: &Tx, project: &str, run: &str) -> DbResult<bool> {
     tx.lock_project(project).await?;
-    let sql = "DELETE FROM runs WHERE id = $1 AND project_id = $2 RETURNING comparison_id, result";
+    let sql = "DELETE FROM runs WHERE id = $1 AND project_id = $2 RETURNING comparison_id, result, state";
     let Some(row) = tx.first(sql, params![run, project]).await? else { return Ok(false) };
+    let creator = audit::holder(tx, project, TokenKind::Result).await?;
+    let state: &str = get(&row, "state")?;
+    tx.note(Event::done(creator, Action::RunDeleted, project).run(run).detail("state", state));
     if let Some(comparison) = get(&row, "comparison_id")? {
         drop_comparison_if_unused(tx, comparison).await?;
     }
@@ -131,14 +150,27 @@ pub(super) async fn delete_run(tx: &Tx, project: &str, run: &str) -> DbResult<bo
     Ok(true)
 }
 
-/// Removes a project with all rows that hang on it, and dooms all its objects.
-pub(super) async fn delete_project(tx: &Tx, project: &str) -> DbResult<bool> {
-    tx.lock_project(project).await?;
+/// Whether a project is there only because nobody has cleared it away yet.
+pub(super) async fn has_expired(tx: &Tx, project: &str) -> DbResult<bool> {
+    let sql = "SELECT 1 FROM projects WHERE id = $1 AND expires <= now_micros()";
+    Ok(tx.first(sql, params![project]).await?.is_some())
+}
+
+/// Removes a project with all rows that hang on it, dooms all its objects, and ends its chain of the audit trail. The caller holds
+/// the project.
+pub(super) async fn delete_project(tx: &Tx, project: &str, why: Action) -> DbResult<bool> {
+    let actor = match why {
+        Action::ProjectDeleted => audit::holder(tx, project, TokenKind::Result).await?,
+        _ => Actor::SERVICE,
+    };
     // Runs refer to comparisons without a cascade (a comparison in use must not vanish), so the order matters.
     tx.run("DELETE FROM runs WHERE project_id = $1", params![project]).await?;
     let deleted = tx.query("DELETE FROM projects WHERE id = $1 RETURNING 1", params![project]).await?;
     let sql = doom("project_id = $1");
     tx.run(&sql, params![project]).await?;
+    if !deleted.is_empty() {
+        tx.note(Event::done(actor, why, project));
+    }
     Ok(!deleted.is_empty())
 }
 

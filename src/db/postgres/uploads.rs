@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::PostgresDb;
 use super::ingested::{agreed_size, make_ready, wrong_size};
 use super::rows::{get, micros, params, parsed, text, to_json};
 use super::transaction::Tx;
 use super::transitions::{self, Source};
+use super::{PostgresDb, audit};
 use crate::db::uploads::{AcceptExternal, BeginUpload, FinishUpload, Uploads, Verdict};
 use crate::db::{DbResult, Lease};
-use crate::domain::{PartyState, ProjectId, TokenDigest};
+use crate::domain::audit::{Action, Event};
+use crate::domain::{PartyState, ProjectId, TokenDigest, TokenKind};
 
 /// One party of a project, and the lease that its upload holds.
 #[derive(Clone, Copy)]
@@ -41,6 +42,21 @@ impl Upload<'_> {
         Ok(tx.first(sql, params![self.project, party, lease]).await?.is_some())
     }
 
+    /// Notes what the party did with its update token.
+    async fn note(&self, tx: &Tx, action: Action) -> DbResult<()> {
+        let actor = audit::holder(tx, self.project, TokenKind::Update { party: self.party }).await?;
+        tx.note(Event::done(actor, action, self.project).detail("party", self.party));
+        Ok(())
+    }
+
+    /// Notes that the upload was accepted, with the number of encodings if they have been read.
+    async fn note_accepted(&self, tx: &Tx, encodings: Option<u32>) -> DbResult<()> {
+        let actor = audit::holder(tx, self.project, TokenKind::Update { party: self.party }).await?;
+        let event = Event::done(actor, Action::UploadAccepted, self.project).detail("party", self.party);
+        tx.note(event.detail("encodings", encodings));
+        Ok(())
+    }
+
     async fn add_receipt(&self, tx: &Tx, receipt: TokenDigest) -> DbResult<()> {
         let sql = "INSERT INTO tokens (digest, project_id, kind, party) VALUES ($1, $2, 'receipt', $3)";
         tx.run(sql, params![receipt.0.as_slice(), self.project, i64::from(self.party)]).await
@@ -49,7 +65,8 @@ impl Upload<'_> {
     /// Takes the right, if it is free.
     async fn begin(&self, tx: &Tx, ttl: i64) -> DbResult<BeginUpload> {
         let sql = "SELECT state, lease, lease_expires >= now_micros() AS fresh FROM parties
-                   WHERE project_id = $1 AND party = $2 FOR UPDATE";
+                   WHERE project_id = $1 AND party = $2 AND NOT EXISTS (
+                       SELECT FROM projects WHERE id = $1 AND expires <= now_micros()) FOR UPDATE";
         let (party, lease) = (i64::from(self.party), self.lease.0.as_slice());
         let Some(row) = tx.first(sql, params![self.project, party]).await? else {
             return Ok(BeginUpload::Gone);
@@ -65,19 +82,22 @@ impl Upload<'_> {
         if let Some(stale) = get::<Option<&[u8]>>(&row, "lease")? {
             transitions::doom_objects_of(tx, stale).await?;
         }
+        self.note(tx, Action::UploadBegun).await?;
         Ok(BeginUpload::Granted)
     }
 
     /// Gives the right back, and dooms what was written.
-    async fn abandon(&self, tx: &Tx) -> DbResult<()> {
-        self.end(tx, PartyState::Waiting).await?;
+    async fn abandon(&self, tx: &Tx, why: Action) -> DbResult<()> {
+        if self.end(tx, PartyState::Waiting).await? {
+            self.note(tx, why).await?;
+        }
         transitions::doom_objects_of(tx, &self.lease.0).await
     }
 
     async fn finish(&self, tx: &Tx, receipt: TokenDigest, verdict: &Verdict) -> DbResult<FinishUpload> {
         let Self { project, party, lease } = *self;
         let now = tx.lock_project(project).await?;
-        if !self.held(tx).await? {
+        if transitions::has_expired(tx, project).await? || !self.held(tx).await? {
             transitions::doom_objects_of(tx, &lease.0).await?;
             return Ok(FinishUpload::LeaseLost);
         }
@@ -85,23 +105,25 @@ impl Upload<'_> {
             Verdict::Error(message) => text(message),
             Verdict::Ready { summary, strict } => match agreed_size(tx, project).await? {
                 Some(wanted) if wanted != summary.size && *strict => {
-                    self.abandon(tx).await?;
+                    self.abandon(tx, Action::UploadRefused).await?;
                     return Ok(FinishUpload::WrongSize { wanted });
                 }
                 Some(wanted) if wanted != summary.size => wrong_size(party, summary.size, wanted),
                 _ => {
                     if !make_ready(tx, project, party, lease, summary).await? {
                         // Back to waiting rather than half done: the client hears that its upload failed and tries again.
-                        self.abandon(tx).await?;
+                        self.abandon(tx, Action::UploadFailed).await?;
                         return Ok(FinishUpload::LeaseLost);
                     }
                     self.add_receipt(tx, receipt).await?;
+                    self.note_accepted(tx, Some(summary.count)).await?;
                     let queued_runs = transitions::queue_runs_if_complete(tx, project, now).await?;
                     return Ok(FinishUpload::Accepted { queued_runs });
                 }
             },
         };
         self.end(tx, PartyState::Error).await?;
+        self.note(tx, Action::UploadFailed).await?;
         self.add_receipt(tx, receipt).await?;
         transitions::fail_project(tx, project, &error, now).await?;
         transitions::doom_objects_of(tx, &lease.0).await?;
@@ -110,10 +132,11 @@ impl Upload<'_> {
 
     async fn accept(&self, tx: &Tx, receipt: TokenDigest, payload: &str) -> DbResult<AcceptExternal> {
         let now = tx.lock_project(self.project).await?;
-        if !self.end(tx, PartyState::Ingesting).await? {
+        if transitions::has_expired(tx, self.project).await? || !self.end(tx, PartyState::Ingesting).await? {
             return Ok(AcceptExternal::LeaseLost);
         }
         self.add_receipt(tx, receipt).await?;
+        self.note_accepted(tx, None).await?;
         transitions::enqueue_ingest(tx, self.project, payload, now).await?;
         transitions::doom_objects_of(tx, &self.lease.0).await?;
         Ok(AcceptExternal::Accepted)
@@ -172,7 +195,11 @@ impl Uploads for PostgresDb {
     async fn abandon_upload(&self, project: ProjectId, party: u16, lease: Lease) -> DbResult<()> {
         let project = project.to_string();
         let upload = Upload { project: &project, party, lease };
-        self.transaction("abandon_upload", |tx| async move { upload.abandon(&tx).await }).await
+        self.transaction(
+            "abandon_upload",
+            |tx| async move { upload.abandon(&tx, Action::UploadFailed).await },
+        )
+        .await
     }
 
     async fn accept_external(

@@ -4,6 +4,7 @@
 //! processes may use the file at once (`anonlink work` beside `anonlink serve`); SQLite's own locks keep them in order.
 
 mod actor;
+mod audit;
 mod ledger;
 mod monitor;
 mod objects;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction};
 
+use super::audit::KeyPlace;
 use super::{DbError, DbResult};
 use crate::domain::Clock;
 use actor::Actor;
@@ -31,6 +33,7 @@ pub struct SqliteDb {
     writer: Actor,
     reader: Actor,
     clock: Arc<dyn Clock>,
+    audit_key: KeyPlace,
 }
 
 impl SqliteDb {
@@ -40,10 +43,14 @@ impl SqliteDb {
     /// The file can't be opened or is no SQLite database.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> DbResult<Self> {
         let path: PathBuf = path.to_owned();
+        let audit_key = KeyPlace::default();
+        let writing = connect(&path)?;
+        audit::enable(&writing, audit_key.clone())?;
         Ok(Self {
-            writer: Actor::start("sqlite-writer", connect(&path)?)?,
+            writer: Actor::start("sqlite-writer", writing)?,
             reader: Actor::start("sqlite-reader", connect(&path)?)?,
             clock,
+            audit_key,
         })
     }
 
@@ -74,7 +81,7 @@ impl SqliteDb {
     pub async fn recover(&self, worker: &str) -> DbResult<u64> {
         let worker = worker.to_owned();
         self.write(move |tx, now| {
-            uploads::release_all(tx)?;
+            uploads::release_all(tx, now)?;
             ledger::expire_worker(tx, &worker, now)
         })
         .await

@@ -1,12 +1,13 @@
 //! Projects and tokens.
 
 use async_trait::async_trait;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::rows::{blob, collect, first, json, number, parsed, to_json, value};
-use super::{SqliteDb, transitions};
+use super::{SqliteDb, audit, transitions};
 use crate::db::DbResult;
 use crate::db::projects::{PartyRecord, ProjectRecord, Projects};
+use crate::domain::audit::{Action, Event};
 use crate::domain::{NewProject, ProjectId, Timestamp, TokenDigest, TokenKind};
 
 fn project_record(row: &Row) -> DbResult<ProjectRecord> {
@@ -24,6 +25,7 @@ fn project_record(row: &Row) -> DbResult<ProjectRecord> {
         error: row.get("error")?,
         warnings: Vec::new(),
         time_added: Timestamp(row.get("time_added")?),
+        expires: row.get::<_, Option<i64>>("expires")?.map(Timestamp),
     })
 }
 
@@ -42,6 +44,12 @@ fn party_record(row: &Row) -> DbResult<PartyRecord> {
     })
 }
 
+/// Whether a project is there only because nobody has cleared it away yet.
+pub(super) fn has_expired(tx: &Connection, project: &str, now: i64) -> DbResult<bool> {
+    let sql = "SELECT expires <= ?2 FROM projects WHERE id = ?1";
+    Ok(value::<Option<bool>>(tx, sql, params![project, now])?.flatten().unwrap_or(false))
+}
+
 #[async_trait]
 impl Projects for SqliteDb {
     async fn create_project(
@@ -50,14 +58,16 @@ impl Projects for SqliteDb {
         project: &NewProject,
         update_tokens: &[TokenDigest],
         result_token: TokenDigest,
-    ) -> DbResult<()> {
+    ) -> DbResult<Option<Timestamp>> {
         let (project, update_tokens) = (project.clone(), update_tokens.to_vec());
         self.write(move |tx, now| {
             let id = id.to_string();
+            let expires = project.expires_in.map(|wait| Timestamp(now).after(wait));
             let promised = project.promised_size().and_then(|p| i64::try_from(p.bits / 8).ok().filter(|_| p.bits % 64 == 0));
             tx.prepare_cached(
-                "INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added,
+                                       expires)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 id,
@@ -68,7 +78,8 @@ impl Projects for SqliteDb {
                 project.parties,
                 project.uses_blocking,
                 promised.filter(|bytes| *bytes > 0),
-                now
+                now,
+                expires.map(|time| time.0)
             ])?;
             let mut add_token =
                 tx.prepare_cached("INSERT INTO tokens (digest, project_id, kind, party) VALUES (?1, ?2, ?3, ?4)")?;
@@ -79,19 +90,24 @@ impl Projects for SqliteDb {
                 add_party.execute(params![id, party])?;
                 add_token.execute(params![token.0, id, "update", party])?;
             }
-            Ok(())
+            let event = Event::done(project.creator, Action::ProjectCreated, &*id);
+            audit::append(tx, &event.detail("parties", project.parties), now)?;
+            Ok(expires)
         })
         .await
     }
 
     async fn count_projects(&self) -> DbResult<u64> {
-        self.read(|tx| Ok(value::<i64>(tx, "SELECT count(*) FROM projects", [])?.unwrap_or(0).unsigned_abs()))
-            .await
+        let now = self.clock.now().0;
+        let sql = "SELECT count(*) FROM projects WHERE expires IS NULL OR expires > ?1";
+        self.read(move |tx| Ok(value::<i64>(tx, sql, [now])?.unwrap_or(0).unsigned_abs())).await
     }
 
     async fn list_projects(&self) -> DbResult<Vec<(ProjectId, Timestamp)>> {
-        self.read(|tx| {
-            collect(tx, "SELECT id, time_added FROM projects ORDER BY time_added, id", [], |row| {
+        let now = self.clock.now().0;
+        self.read(move |tx| {
+            let sql = "SELECT id, time_added FROM projects WHERE expires IS NULL OR expires > ?1 ORDER BY time_added, id";
+            collect(tx, sql, [now], |row| {
                 Ok((parsed(row, "id")?, Timestamp(row.get("time_added")?)))
             })
         })
@@ -129,9 +145,11 @@ impl Projects for SqliteDb {
     }
 
     async fn authorize(&self, id: ProjectId, token: TokenDigest) -> DbResult<Option<TokenKind>> {
+        let now = self.clock.now().0;
         self.read(move |tx| {
-            let sql = "SELECT digest, kind, party FROM tokens WHERE project_id = ?1 AND digest = ?2";
-            let found = first(tx, sql, params![id.to_string(), token.0], |row| {
+            let sql = "SELECT t.digest, t.kind, t.party FROM tokens t JOIN projects p ON p.id = t.project_id
+                       WHERE t.project_id = ?1 AND t.digest = ?2 AND (p.expires IS NULL OR p.expires > ?3)";
+            let found = first(tx, sql, params![id.to_string(), token.0, now], |row| {
                 let kind: String = row.get("kind")?;
                 let party: Option<u16> = row.get("party")?;
                 Ok((TokenDigest(blob(row, "digest")?), kind, party))
@@ -149,6 +167,29 @@ impl Projects for SqliteDb {
     }
 
     async fn delete_project(&self, id: ProjectId) -> DbResult<bool> {
-        self.write(move |tx, _| transitions::delete_project(tx, &id.to_string())).await
+        self.write(move |tx, now| {
+            transitions::delete_project(tx, &id.to_string(), Action::ProjectDeleted, now)
+        })
+        .await
+    }
+
+    async fn expired_projects(&self, limit: usize) -> DbResult<Vec<ProjectId>> {
+        let (now, limit) = (self.clock.now().0, i64::try_from(limit).unwrap_or(i64::MAX));
+        self.read(move |tx| {
+            let sql = "SELECT id FROM projects WHERE expires <= ?1 ORDER BY expires LIMIT ?2";
+            collect(tx, sql, [now, limit], |row| parsed(row, "id"))
+        })
+        .await
+    }
+
+    async fn expire_project(&self, id: ProjectId) -> DbResult<bool> {
+        self.write(move |tx, now| {
+            let id = id.to_string();
+            match has_expired(tx, &id, now)? {
+                true => transitions::delete_project(tx, &id, Action::ProjectExpired, now),
+                false => Ok(false),
+            }
+        })
+        .await
     }
 }

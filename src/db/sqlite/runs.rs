@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use rusqlite::{Row, params};
 
+use super::projects::has_expired;
 use super::rows::{collect, first, json, number, parsed, value};
-use super::{SqliteDb, transitions};
+use super::{SqliteDb, audit, transitions};
 use crate::db::runs::{CreateRun, NewRun, RunRecord, Runs};
 use crate::db::{DbError, DbResult};
-use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp};
+use crate::domain::audit::{Action, Event};
+use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp, TokenKind};
 
 const SELECT_RUN: &str = "
     SELECT r.*, p.result_type, p.parties, c.total, c.done,
@@ -48,6 +50,9 @@ impl Runs for SqliteDb {
         let run = run.clone();
         self.write(move |tx, now| {
             let project = project.to_string();
+            if has_expired(tx, &project, now)? {
+                return Ok(CreateRun::Gone);
+            }
             let sql = "SELECT error FROM projects WHERE id = ?1";
             match value::<Option<String>>(tx, sql, [&project])? {
                 None => return Ok(CreateRun::Gone),
@@ -67,6 +72,9 @@ impl Runs for SqliteDb {
                 run.seed,
                 now
             ])?;
+            let creator = audit::holder(tx, &project, TokenKind::Result)?;
+            let event = Event::done(creator, Action::RunCreated, &*project).run(run.id.to_string());
+            audit::append(tx, &event, now)?;
             let queued = transitions::queue_runs_if_complete(tx, &project, now)?;
             Ok(CreateRun::Created { queued: queued > 0 })
         })
@@ -88,7 +96,8 @@ impl Runs for SqliteDb {
     }
 
     async fn delete_run(&self, project: ProjectId, run: RunId) -> DbResult<bool> {
-        self.write(move |tx, _| transitions::delete_run(tx, &project.to_string(), &run.to_string())).await
+        self.write(move |tx, now| transitions::delete_run(tx, &project.to_string(), &run.to_string(), now))
+            .await
     }
 
     async fn comparison_rate(&self) -> DbResult<u64> {

@@ -1,8 +1,13 @@
 //! The common suite on SQLite, and what only SQLite has.
 
+mod creating;
+mod tamper;
+
 use std::sync::Arc;
 
 use super::SqliteDb;
+use crate::codec::audit::AuditKey;
+use crate::db::audit::Audit;
 use crate::db::conformance::{Bed, TestClock, model, suite};
 use crate::db::schema::Schema;
 
@@ -17,8 +22,9 @@ async fn conforms() {
         assert!(!db.schema_status().await.unwrap().fits(), "an empty store is not ready");
         assert_eq!(
             db.migrate().await.unwrap(),
-            ["0001_tables", "0002_ingest", "0003_monitor", "0004_reports"]
+            ["0001_tables", "0002_ingest", "0003_monitor", "0004_reports", "0005_audit", "0006_expiry"]
         );
+        db.audit_with(AuditKey::derive(&[7; 32]));
         Bed { db: Arc::new(db), clock }
     })
     .await;
@@ -31,8 +37,11 @@ async fn walk(seed: u64, steps: u64) {
     let clock = Arc::new(TestClock::default());
     let db = SqliteDb::open(&folder.path().join("model.db"), clock.clone()).unwrap();
     db.migrate().await.unwrap();
+    db.audit_with(AuditKey::derive(&[7; 32]));
     println!("seed {seed}, {steps} steps");
-    let counts = model::walk(&Bed { db: Arc::new(db), clock }, seed, steps).await;
+    let bed = Bed { db: Arc::new(db), clock };
+    let counts = model::walk(&bed, seed, steps).await;
+    crate::db::conformance::audit::is_good(&*bed.db).await;
     println!("{counts:?}");
     model::is_telling(&counts);
 }

@@ -4,10 +4,12 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{collect, first, json, value};
+use super::{audit, uploads};
 use crate::db::DbResult;
 use crate::db::runs::RunResult;
+use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::task::PAYLOAD_VERSION;
-use crate::domain::{ResultType, TaskKind};
+use crate::domain::{ResultType, TaskKind, TokenKind};
 
 /// Payload of an `ingest` task.
 #[derive(Serialize, Deserialize)]
@@ -112,10 +114,14 @@ pub(super) fn enqueue_finish(
 /// Ends a run with an error. Final runs stay as they are.
 pub(super) fn fail_run(tx: &Connection, run: &str, message: &str, now: i64) -> DbResult<()> {
     let sql = "UPDATE runs SET state = 'error', message = ?2, time_completed = ?3
-               WHERE id = ?1 AND state NOT IN ('completed', 'error') RETURNING comparison_id";
-    let failed = first(tx, sql, params![run, message, now], |row| Ok(row.get::<_, Option<i64>>(0)?))?;
+               WHERE id = ?1 AND state NOT IN ('completed', 'error') RETURNING comparison_id, project_id";
+    let failed = first(tx, sql, params![run, message, now], |row| {
+        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?))
+    })?;
     tx.prepare_cached("DELETE FROM tasks WHERE run_id = ?1")?.execute([run])?;
-    match failed.flatten() {
+    let Some((comparison, project)) = failed else { return Ok(()) };
+    audit::append(tx, &Event::done(Actor::SERVICE, Action::RunFailed, project).run(run), now)?;
+    match comparison {
         Some(comparison) => {
             tx.prepare_cached("UPDATE runs SET comparison_id = NULL WHERE id = ?1")?.execute([run])?;
             drop_comparison_if_unused(tx, comparison)
@@ -156,7 +162,9 @@ pub(super) fn fail_party(
 ) -> DbResult<()> {
     let sql =
         "UPDATE parties SET state = 'error' WHERE project_id = ?1 AND party = ?2 AND state = 'ingesting'";
-    tx.prepare_cached(sql)?.execute(params![project, party])?;
+    if tx.prepare_cached(sql)?.execute(params![project, party])? == 1 {
+        uploads::note_ingested(tx, project, party, None, now)?;
+    }
     fail_project(tx, project, message, now)
 }
 
@@ -176,12 +184,14 @@ pub(super) fn drop_comparison_if_unused(tx: &Connection, comparison: i64) -> DbR
 }
 
 /// Removes a run, what only it needed, and dooms its result.
-pub(super) fn delete_run(tx: &Connection, project: &str, run: &str) -> DbResult<bool> {
-    let sql = "SELECT comparison_id, result FROM runs WHERE id = ?1 AND project_id = ?2";
+pub(super) fn delete_run(tx: &Connection, project: &str, run: &str, now: i64) -> DbResult<bool> {
+    let sql = "SELECT comparison_id, result, state FROM runs WHERE id = ?1 AND project_id = ?2";
     let found = first(tx, sql, [run, project], |row| {
-        Ok((row.get::<_, Option<i64>>("comparison_id")?, row.get::<_, Option<String>>("result")?))
+        let (comparison, result): (Option<i64>, Option<String>) =
+            (row.get("comparison_id")?, row.get("result")?);
+        Ok((comparison, result, row.get::<_, String>("state")?))
     })?;
-    let Some((comparison, result)) = found else { return Ok(false) };
+    let Some((comparison, result, state)) = found else { return Ok(false) };
     if let Some(result) = result {
         for object in json::<RunResult>(&result, "result")?.objects() {
             doom_object(tx, object)?;
@@ -191,11 +201,18 @@ pub(super) fn delete_run(tx: &Connection, project: &str, run: &str) -> DbResult<
     if let Some(comparison) = comparison {
         drop_comparison_if_unused(tx, comparison)?;
     }
+    let creator = audit::holder(tx, project, TokenKind::Result)?;
+    let event = Event::done(creator, Action::RunDeleted, project).run(run).detail("state", state);
+    audit::append(tx, &event, now)?;
     Ok(true)
 }
 
-/// Removes a project with all rows that hang on it, and dooms all its objects.
-pub(super) fn delete_project(tx: &Connection, project: &str) -> DbResult<bool> {
+/// Removes a project with all rows that hang on it, dooms all its objects, and ends its chain of the audit trail.
+pub(super) fn delete_project(tx: &Connection, project: &str, why: Action, now: i64) -> DbResult<bool> {
+    let actor = match why {
+        Action::ProjectDeleted => audit::holder(tx, project, TokenKind::Result)?,
+        _ => Actor::SERVICE,
+    };
     // Runs refer to comparisons without a cascade (a comparison in use must not vanish), so the order matters.
     tx.prepare_cached("DELETE FROM runs WHERE project_id = ?1")?.execute([project])?;
     let deleted = tx.prepare_cached("DELETE FROM projects WHERE id = ?1")?.execute([project])?;
@@ -203,6 +220,9 @@ pub(super) fn delete_project(tx: &Connection, project: &str) -> DbResult<bool> {
         "UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL WHERE project_id = ?1",
     )?
     .execute([project])?;
+    if deleted > 0 {
+        audit::append(tx, &Event::done(actor, why, project), now)?;
+    }
     Ok(deleted > 0)
 }
 

@@ -5,15 +5,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::rows::{first, parsed, to_json, value};
+use super::projects::has_expired;
+use super::rows::{collect, first, number, parsed, to_json, value};
 use super::transitions::{NewTask, Source};
-use super::{SqliteDb, transitions};
+use super::{SqliteDb, audit, transitions};
 use crate::db::uploads::{AcceptExternal, BeginUpload, FinishUpload, Uploads, Verdict};
 use crate::db::{DbResult, Lease};
-use crate::domain::{PartyState, ProjectId, TaskKind, Timestamp, TokenDigest, UploadSummary};
+use crate::domain::audit::{Action, Actor, Event, Outcome};
+use crate::domain::{PartyState, ProjectId, TaskKind, Timestamp, TokenDigest, TokenKind, UploadSummary};
 
 /// Frees every upload under way: the one process that takes uploads is known to have died.
-pub(super) fn release_all(tx: &Connection) -> DbResult<()> {
+pub(super) fn release_all(tx: &Connection, now: i64) -> DbResult<()> {
+    let sql = "SELECT project_id, party FROM parties WHERE state = 'uploading'";
+    let broken =
+        collect(tx, sql, [], |row| Ok((row.get::<_, String>("project_id")?, number::<u16>(row, "party")?)))?;
     tx.execute(
         "UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL
          WHERE lease IN (SELECT lease FROM parties WHERE state = 'uploading')",
@@ -22,7 +27,45 @@ pub(super) fn release_all(tx: &Connection) -> DbResult<()> {
     let sql =
         "UPDATE parties SET state = 'waiting', lease = NULL, lease_expires = NULL WHERE state = 'uploading'";
     tx.execute(sql, [])?;
+    for (project, party) in broken {
+        let event = Event::done(Actor::SERVICE, Action::UploadFailed, project).detail("party", party);
+        audit::append(tx, &event, now)?;
+    }
     Ok(())
+}
+
+/// Records what a party did with its update token.
+fn note(tx: &Connection, project: &str, party: u16, action: Action, now: i64) -> DbResult<()> {
+    let actor = audit::holder(tx, project, TokenKind::Update { party })?;
+    audit::append(tx, &Event::done(actor, action, project).detail("party", party), now)
+}
+
+/// Records that an upload was accepted, with the number of encodings if they have been read.
+fn note_accepted(
+    tx: &Connection,
+    project: &str,
+    party: u16,
+    encodings: Option<u32>,
+    now: i64,
+) -> DbResult<()> {
+    let actor = audit::holder(tx, project, TokenKind::Update { party })?;
+    let event = Event::done(actor, Action::UploadAccepted, project).detail("party", party);
+    audit::append(tx, &event.detail("encodings", encodings), now)
+}
+
+/// Records what came of bringing in a party's data: how many encodings there are, if they are good.
+pub(super) fn note_ingested(
+    tx: &Connection,
+    project: &str,
+    party: u16,
+    encodings: Option<u32>,
+    now: i64,
+) -> DbResult<()> {
+    let mut event = Event::done(Actor::SERVICE, Action::UploadIngested, project).detail("party", party);
+    if encodings.is_none() {
+        event.outcome = Outcome::Failed;
+    }
+    audit::append(tx, &event.detail("encodings", encodings), now)
 }
 
 /// Moves an upload on to its end; false if the lease was lost.
@@ -112,6 +155,7 @@ pub(super) fn ingested(
             _ => {
                 let ready = make_ready(tx, project, party, lease, summary, now)?;
                 if ready {
+                    note_ingested(tx, project, party, Some(summary.count), now)?;
                     transitions::queue_runs_if_complete(tx, project, now)?;
                 }
                 return Ok(ready);
@@ -137,7 +181,7 @@ fn finish(
     verdict: &Verdict,
     now: i64,
 ) -> DbResult<FinishUpload> {
-    if !held(tx, project, party, lease)? {
+    if has_expired(tx, project, now)? || !held(tx, project, party, lease)? {
         transitions::doom_objects_of(tx, &lease.0)?;
         return Ok(FinishUpload::LeaseLost);
     }
@@ -147,6 +191,7 @@ fn finish(
             Some(wanted) if wanted != summary.size && *strict => {
                 end(tx, project, party, lease, PartyState::Waiting, now)?;
                 transitions::doom_objects_of(tx, &lease.0)?;
+                note(tx, project, party, Action::UploadRefused, now)?;
                 return Ok(FinishUpload::WrongSize { wanted });
             }
             Some(wanted) if wanted != summary.size => wrong_size(party, summary.size, wanted),
@@ -155,9 +200,11 @@ fn finish(
                     // Back to waiting rather than half done: the client hears that its upload failed and tries again.
                     end(tx, project, party, lease, PartyState::Waiting, now)?;
                     transitions::doom_objects_of(tx, &lease.0)?;
+                    note(tx, project, party, Action::UploadFailed, now)?;
                     return Ok(FinishUpload::LeaseLost);
                 }
                 add_receipt(tx, project, party, receipt)?;
+                note_accepted(tx, project, party, Some(summary.count), now)?;
                 let queued_runs = transitions::queue_runs_if_complete(tx, project, now)?;
                 return Ok(FinishUpload::Accepted { queued_runs });
             }
@@ -165,6 +212,7 @@ fn finish(
     };
     end(tx, project, party, lease, PartyState::Error, now)?;
     transitions::doom_objects_of(tx, &lease.0)?;
+    note(tx, project, party, Action::UploadFailed, now)?;
     transitions::fail_project(tx, project, &error, now)?;
     add_receipt(tx, project, party, receipt)?;
     Ok(FinishUpload::Accepted { queued_runs: 0 })
@@ -181,6 +229,9 @@ impl Uploads for SqliteDb {
     ) -> DbResult<BeginUpload> {
         self.write(move |tx, now| {
             let project = project.to_string();
+            if has_expired(tx, &project, now)? {
+                return Ok(BeginUpload::Gone);
+            }
             let sql = "SELECT state, lease, lease_expires FROM parties WHERE project_id = ?1 AND party = ?2";
             let found = first(tx, sql, params![project, party], |row| {
                 let state: PartyState = parsed(row, "state")?;
@@ -198,6 +249,7 @@ impl Uploads for SqliteDb {
                 "UPDATE parties SET state = 'uploading', lease = ?3, lease_expires = ?4 WHERE project_id = ?1 AND party = ?2",
             )?
             .execute(params![project, party, lease.0, expires])?;
+            note(tx, &project, party, Action::UploadBegun, now)?;
             Ok(BeginUpload::Granted)
         })
         .await
@@ -240,7 +292,10 @@ impl Uploads for SqliteDb {
 
     async fn abandon_upload(&self, project: ProjectId, party: u16, lease: Lease) -> DbResult<()> {
         self.write(move |tx, now| {
-            end(tx, &project.to_string(), party, lease, PartyState::Waiting, now)?;
+            let project = project.to_string();
+            if end(tx, &project, party, lease, PartyState::Waiting, now)? {
+                note(tx, &project, party, Action::UploadFailed, now)?;
+            }
             transitions::doom_objects_of(tx, &lease.0)
         })
         .await
@@ -257,11 +312,14 @@ impl Uploads for SqliteDb {
         let source = to_json(&Source { party, source: source.to_owned() })?;
         self.write(move |tx, now| {
             let project = project.to_string();
-            if !end(tx, &project, party, lease, PartyState::Ingesting, now)? {
+            if has_expired(tx, &project, now)?
+                || !end(tx, &project, party, lease, PartyState::Ingesting, now)?
+            {
                 return Ok(AcceptExternal::LeaseLost);
             }
             transitions::doom_objects_of(tx, &lease.0)?;
             add_receipt(tx, &project, party, receipt)?;
+            note_accepted(tx, &project, party, None, now)?;
             let task = NewTask {
                 kind: TaskKind::Ingest,
                 project: &project,

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anonlink::api::{ApiState, router};
 use anonlink::cache::Cache;
+use anonlink::codec::audit::AuditKey;
 use anonlink::config::ApiArgs;
 use anonlink::config::system::SystemClock;
+use anonlink::db::audit::Audit;
 use anonlink::db::schema::Schema;
 use anonlink::db::sqlite::SqliteDb;
 use anonlink::domain::Random;
@@ -61,6 +63,7 @@ impl Service {
         let clock = Arc::new(SystemClock);
         let db = SqliteDb::open(&folder.path().join("test.db"), clock.clone()).expect("a database");
         runtime.block_on(db.migrate()).expect("a schema");
+        db.audit_with(AuditKey::derive(&[7; 32]));
         let settings = Flags::parse_from(["fuzz", "--rate-limit", "0", "--max-body", "65536"]).api;
         let state = ApiState::new(
             Arc::new(db),

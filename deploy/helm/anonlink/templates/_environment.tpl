@@ -51,6 +51,8 @@
 {{- if not (include "anonlink.flag" $v.api.monitor) }}{{- $_ := set $env "MONITOR" "off" -}}{{- end -}}
 {{- if not (include "anonlink.flag" $v.api.pages) }}{{- $_ := set $env "PAGES" "off" -}}{{- end -}}
 {{- $_ := set $env "MAX_BODY_SIZE" (include "anonlink.number" $v.api.maxBodySize) -}}
+{{- with $v.api.projectExpiresIn }}{{- $_ := set $env "PROJECT_EXPIRES_IN" (include "anonlink.number" .) -}}{{- end -}}
+{{- with $v.api.projectMaxExpiresIn }}{{- $_ := set $env "PROJECT_MAX_EXPIRES_IN" (include "anonlink.number" .) -}}{{- end -}}
 {{- $_ := set $env "MIN_ENCODING_SIZE" (include "anonlink.number" $v.api.minEncodingSize) -}}
 {{- $_ := set $env "MAX_ENCODING_SIZE" (include "anonlink.number" $v.api.maxEncodingSize) -}}
 

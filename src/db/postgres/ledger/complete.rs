@@ -11,6 +11,7 @@ use super::super::transitions::{self, PLACE_STEP, Source};
 use super::super::{PostgresDb, ingested};
 use crate::db::ledger::{Held, Outcome, Plan};
 use crate::db::{DbError, DbResult, Lease};
+use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::task::{PAYLOAD_VERSION, PlannedPart};
 use crate::domain::{TaskId, TaskKind};
 
@@ -121,6 +122,7 @@ async fn end(tx: &Tx, task: TaskId, lease: Lease, outcome: &Outcome, hold: Hold)
             let sql = "UPDATE runs SET state = 'completed', result = $2, time_completed = $3 WHERE id = $1";
             tx.run(sql, params![*run, to_json(result)?, now]).await?;
             swept(transitions::enliven_objects(tx, result.objects(), &lease.0).await?)?;
+            tx.note(Event::done(Actor::SERVICE, Action::RunCompleted, &*row.project).run(run));
         }
         _ => return Err(DbError::Corrupt("an outcome that doesn't fit its task".into())),
     }

@@ -11,6 +11,7 @@ use crate::db::projects::Projects;
 use crate::db::runs::{NewRun, RunResult, Runs};
 use crate::db::uploads::{Uploads, Verdict};
 use crate::db::{Db, Lease};
+use crate::domain::audit::Actor;
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{
     NewProject, ProjectId, Queue, ResultType, RunId, RunState, Token, TokenDigest, UploadSummary,
@@ -45,6 +46,8 @@ pub(super) async fn project(db: &dyn Db) -> ProjectId {
         name: String::new(),
         notes: String::new(),
         uses_blocking: false,
+        expires_in: None,
+        creator: Actor::ANYONE,
     };
     db.create_project(id, &project, &[digest(), digest()], digest()).await.unwrap();
     id
@@ -121,7 +124,7 @@ async fn every_task_is_done_once() {
     let started = Instant::now();
     let done = Arc::new(Mutex::new(Vec::new()));
     let workers = (0..8).map(|_| {
-        let db = PostgresDb::connect(&settings(&cluster, "stress", 3)).unwrap();
+        let db = handle(&cluster, "stress", 3);
         let done = done.clone();
         tokio::spawn(async move {
             while db.run(project, run).await.unwrap().unwrap().state != RunState::Completed {
@@ -182,7 +185,7 @@ async fn nobody_waits_in_a_circle() {
     let deadline = Instant::now() + Duration::from_secs(8);
     let mut all = Vec::new();
     for actor in 0..10_u64 {
-        let db = PostgresDb::connect(&settings(&cluster, "circle", 3)).unwrap();
+        let db = handle(&cluster, "circle", 3);
         let projects = projects.clone();
         all.push(tokio::spawn(async move {
             let mut turns = 0_u64;

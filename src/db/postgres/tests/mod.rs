@@ -1,8 +1,10 @@
 //! The common suite on PostgreSQL, and what only PostgreSQL has.
 
+mod creating;
 mod hunt;
 mod outages;
 mod overhead;
+mod tamper;
 mod tls;
 mod walk;
 
@@ -11,10 +13,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::PostgresDb;
+use crate::codec::audit::AuditKey;
 use crate::config::{DatabaseSettings, DatabaseTls};
+use crate::db::audit::Audit;
 use crate::db::conformance::{Advance, Bed, suite};
 use crate::db::schema::Schema;
 use crate::stack::{Postgres, psql};
+
+/// All migrations, in order.
+const MIGRATIONS: [&str; 5] = ["0001_tables", "0002_monitor", "0003_reports", "0004_audit", "0005_expiry"];
 
 /// Settings for a database of a cluster.
 fn settings(cluster: &Postgres, database: &str, pool: usize) -> DatabaseSettings {
@@ -29,10 +36,17 @@ fn settings(cluster: &Postgres, database: &str, pool: usize) -> DatabaseSettings
     }
 }
 
+/// A store in a database that is there, with the key of the audit trail.
+fn handle(cluster: &Postgres, database: &str, pool: usize) -> PostgresDb {
+    let db = PostgresDb::connect(&settings(cluster, database, pool)).unwrap();
+    db.audit_with(AuditKey::derive(&[7; 32]));
+    db
+}
+
 /// A migrated store in a fresh database.
 async fn store(cluster: &Postgres, database: &str, pool: usize) -> PostgresDb {
     cluster.create_database(database);
-    let db = PostgresDb::connect(&settings(cluster, database, pool)).unwrap();
+    let db = handle(cluster, database, pool);
     db.migrate().await.unwrap();
     db
 }
@@ -64,10 +78,10 @@ async fn conforms() {
         counter.set(counter.get() + 1);
         let database = format!("bed{}", counter.get());
         cluster.create_database(&database);
-        let db = PostgresDb::connect(&settings(&cluster, &database, 5)).unwrap();
+        let db = handle(&cluster, &database, 5);
         let status = db.schema_status().await.unwrap();
         assert!(!status.fits() && status.version == 0, "an empty store is not ready");
-        assert_eq!(db.migrate().await.unwrap(), ["0001_tables", "0002_monitor", "0003_reports"]);
+        assert_eq!(db.migrate().await.unwrap(), MIGRATIONS);
         let clock = PgClock { port: cluster.port(), database, ahead: AtomicU64::new(0) };
         Bed { db: Arc::new(db), clock: Arc::new(clock) }
     })
@@ -86,11 +100,11 @@ async fn migrators_at_once_apply_each_step_once() {
     });
     let applied = futures::future::join_all(migrations.collect::<Vec<_>>()).await;
     let applied: Vec<String> = applied.into_iter().flat_map(Result::unwrap).collect();
-    assert_eq!(applied, ["0001_tables", "0002_monitor", "0003_reports"]);
+    assert_eq!(applied, MIGRATIONS);
     // Another schema of the same database is another store.
     cluster.psql("shared", "CREATE SCHEMA other; ALTER ROLE anonlink SET search_path = other");
     let db = PostgresDb::connect(&settings(&cluster, "shared", 2)).unwrap();
     assert_eq!(db.schema_status().await.unwrap().version, 0);
-    assert_eq!(db.migrate().await.unwrap(), ["0001_tables", "0002_monitor", "0003_reports"]);
+    assert_eq!(db.migrate().await.unwrap(), MIGRATIONS);
     assert!(db.schema_status().await.unwrap().fits());
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::db::projects::Projects;
 use crate::db::runs::{NewRun, Runs};
+use crate::domain::audit::Actor;
 use crate::domain::{NewProject, ProjectId, ResultType, RunId, TokenDigest};
 use crate::matching::threshold::Threshold;
 
@@ -14,9 +15,13 @@ async fn create(db: &PostgresDb, seed: u8) -> crate::db::DbResult<()> {
         name: "nul \0".into(),
         notes: String::new(),
         uses_blocking: false,
+        expires_in: None,
+        creator: Actor::ANYONE,
     };
     let tokens = [TokenDigest([1; 32]), TokenDigest([2; 32])];
-    db.create_project(ProjectId::from_random([seed; 24]), &project, &tokens, TokenDigest([3; 32])).await
+    db.create_project(ProjectId::from_random([seed; 24]), &project, &tokens, TokenDigest([3; 32]))
+        .await
+        .map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

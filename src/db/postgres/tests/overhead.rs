@@ -58,6 +58,7 @@ async fn the_ledger_costs_less_than_two_milliseconds_per_task() {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = SqliteDb::open(&folder.path().join("a.db"), Arc::new(SystemClock)).unwrap();
     sqlite.migrate().await.unwrap();
+    sqlite.audit_with(AuditKey::derive(&[7; 32]));
     let embedded = measure("SQLite", &sqlite).await;
     let postgres = measure("PostgreSQL", &store(&cluster, "measured", 3).await).await;
     eprintln!("PostgreSQL / SQLite: {:.2}", postgres / embedded);

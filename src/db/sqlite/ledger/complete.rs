@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::super::audit;
 use super::super::rows::{collect, first, json, signed, to_json, value};
 use super::super::transitions::{self, NewTask, Source};
 use super::super::uploads;
@@ -9,6 +10,7 @@ use super::holds;
 use crate::db::ledger::{Held, Outcome, Plan};
 use crate::db::runs::RunResult;
 use crate::db::{DbError, DbResult, Lease};
+use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::{TaskId, TaskKind};
 
 /// What the task row says of its surroundings.
@@ -58,6 +60,8 @@ pub(super) fn complete(
         (Outcome::Finished(result), Some(run), Some(_)) => {
             swept(transitions::enliven_objects(tx, &result.objects(), &lease.0)?)?;
             finished(tx, run, result, now)?;
+            let event = Event::done(Actor::SERVICE, Action::RunCompleted, &*row.project).run(run);
+            audit::append(tx, &event, now)?;
         }
         _ => return Err(DbError::Corrupt("an outcome that doesn't fit its task".into())),
     }
