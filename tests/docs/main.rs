@@ -7,7 +7,7 @@
 //!   `tests` in it. A command that fails fails the test.
 //! - `sh background`: one command that is left running; what follows waits until the service answers.
 //! - `sh client`: needs PyPI anonlink-client as `client/bin/anonlink`; run where the test command has made its venv.
-//! - `sh not run: REASON`: not run. `exempt.rs` lists all of them, and what covers them instead.
+//! - `sh not run: REASON`, `python`: not run. `exempt.rs` lists all of them, and what covers them instead.
 //! - `text` or `json` right after a block: what it must print, `…` standing for anything.
 //! - `text example`, `json example` and other languages: nothing is checked.
 //!

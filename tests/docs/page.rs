@@ -104,6 +104,7 @@ fn kind(info: &str, place: &str) -> Kind {
         "sh" => Kind::Run,
         "sh background" => Kind::Background,
         "sh client" => Kind::Client,
+        "python" => Kind::Exempt,
         "text" => Kind::Text,
         "json" => Kind::Json,
         "text example" | "json example" | "yaml" | "sql" => Kind::Example,

@@ -157,7 +157,7 @@ pub fn check_named(pages: &[Page]) {
                     }
                 }
                 for (command, flag) in flags_of_commands(line) {
-                    let Some(known) = commands.get(command) else { continue };
+                    let Some(known) = commands.get(command.as_str()) else { continue };
                     if !known.iter().any(|setting| setting.flag == flag) {
                         wrong.push(format!(
                             "{}:{}: `anonlink {command}` has no flag {flag}",
@@ -219,17 +219,21 @@ fn named_flags(code: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Flags of `anonlink COMMAND` in a line of shell, each with its command.
-fn flags_of_commands(line: &str) -> Vec<(&str, &str)> {
+fn flags_of_commands(line: &str) -> Vec<(String, &str)> {
     let mut found = Vec::new();
-    let mut words = line.split_whitespace().peekable();
+    let mut words = line.split_whitespace();
     let mut command = None;
     while let Some(word) = words.next() {
         if word == "anonlink" || word.ends_with("release/anonlink") || word.ends_with("$(anonlink") {
-            command = words.peek().copied();
+            let mut ahead = words.clone();
+            command = ahead.next().map(|first| match first {
+                "audit" => format!("audit {}", ahead.next().unwrap_or_default()),
+                first => first.to_owned(),
+            });
         } else if ["|", "&&", "||", ";", ">", "2>"].contains(&word) {
             command = None;
-        } else if let (Some(command), true) = (command, word.starts_with("--")) {
-            found.push((command, word.split('=').next().unwrap().trim_end_matches([';', ')'])));
+        } else if let (Some(command), true) = (&command, word.starts_with("--")) {
+            found.push((command.clone(), word.split('=').next().unwrap().trim_end_matches([';', ')'])));
         }
     }
     found
@@ -243,6 +247,9 @@ fn settings_are_read_from_help() {
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].row(), "| `A_B` | `--a-b` | `e` | What it is [default: d] |");
     assert_eq!((found[1].flag.as_str(), found[1].variable.as_str()), ("--help", ""));
-    assert_eq!(flags_of_commands("X=1 anonlink link a --threshold 1 | jq --raw"), [("link", "--threshold")]);
+    assert_eq!(
+        flags_of_commands("X=1 anonlink link a --threshold 1 | jq --raw"),
+        [("link".to_owned(), "--threshold")]
+    );
     assert!(is_variable("A_B") && !is_variable("API") && !is_variable("a_B"));
 }
