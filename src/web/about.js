@@ -1,6 +1,6 @@
 // What the project is.
 
-import { facts, h } from "/assets/dom.js";
+import { facts, h, listing } from "/assets/dom.js";
 import { count, things, time } from "/assets/format.js";
 
 export const RESULT_TYPES = {
@@ -36,7 +36,7 @@ function description(project, creator) {
       ["Notes", project.notes],
       ["Identifier", h("code", null, project.project_id)],
     ]),
-    h("details", null, h("summary", null, "Linkage schema"), h("pre", { tabindex: "0", "aria-label": "Linkage schema" }, JSON.stringify(project.schema, null, 2))),
+    h("details", null, h("summary", null, "Linkage schema"), listing("Linkage schema", JSON.stringify(project.schema, null, 2))),
   ];
 }
 

@@ -129,6 +129,11 @@ export function state(word, kind) {
   return h("span", { class: kind ? `state ${kind}` : "state" }, word);
 }
 
+/** A text as it is, such as a command; it can be scrolled by keyboard. */
+export function listing(label, text, wrapped = false) {
+  return h("pre", { class: wrapped ? "wrapped" : null, tabindex: "0", role: "group", "aria-label": label }, h("code", null, text));
+}
+
 /** A button that shows and hides what a password field holds. */
 export function revealer(button, input) {
   button.onclick = () => {

@@ -32,6 +32,7 @@ function card(party, creator) {
     { key: party.party, class: creator ? "inner" : "stack", "aria-label": name },
     creator && h("div", { class: "between" }, h("h3", null, name), badge(party)),
     party.encodings !== null && facts(about(party)),
+    party.encodings === null && !creator && h("p", { class: "empty" }, "Once you have uploaded, this shows what has arrived."),
     party.warnings.length > 0 && warnings(party.warnings),
     party.density && density(party),
   );

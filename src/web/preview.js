@@ -1,7 +1,7 @@
 // The first rows of a result, from the beginning of its text.
 
-import { h, table } from "/assets/dom.js";
-import { count, decimal } from "/assets/format.js";
+import { h, listing, table } from "/assets/dom.js";
+import { count, fixed } from "/assets/format.js";
 
 /** The first items of the first list in a JSON text that may break off anywhere, and whether these are all. */
 export function firstOf(text, most) {
@@ -31,7 +31,7 @@ export function preview(type, creator, { items, all }) {
     if (items.length === 0) return empty("No records belong together at this threshold.");
     return table(title("groups"), [
       { title: "Group", cell: ({ index }) => index + 1 },
-      { title: "Records", cell: ({ group }) => h("ul", { class: "tight" }, group.map((record) => h("li", null, member(record)))) },
+      { title: "Records", cell: ({ group }) => h("ul", { class: "line" }, group.map((record) => h("li", null, member(record)))) },
     ], items.map((group, index) => ({ group, index })));
   }
   if (type === "similarity_scores") {
@@ -40,14 +40,14 @@ export function preview(type, creator, { items, all }) {
       { title: "Pair", cell: ({ index }) => index + 1 },
       { title: "Record", cell: ({ pair }) => member(pair[0]) },
       { title: "Record", cell: ({ pair }) => member(pair[1]) },
-      { title: "Score", number: true, cell: ({ pair }) => decimal(pair[2], 6) },
+      { title: "Score", number: true, cell: ({ pair }) => fixed(pair[2], 6) },
     ], items.map((pair, index) => ({ pair, index })));
   }
   const what = creator ? "values of the mask" : "places of your permutation";
   const told = creator ? "1: the records at this place of both permutations belong together; 0: they don't." : "Your record number n goes to the place with the n-th number.";
   return [
     h("p", { class: "label" }, title(what)),
-    h("pre", { class: "wrapped", tabindex: "0", "aria-label": title(what) }, items.join(" "), !all && " …"),
+    listing(title(what), `${items.join(" ")}${all ? "" : " …"}`, true),
     h("p", { class: "hint" }, told),
   ];
 }

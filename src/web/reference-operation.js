@@ -1,6 +1,6 @@
 // One operation of the API.
 
-import { h, table } from "/assets/dom.js";
+import { h, listing, table } from "/assets/dom.js";
 import { constraints, prose, resolve, shape, typeOf } from "/assets/reference-schema.js";
 
 /** Method and path, and all about them when opened. */
@@ -23,7 +23,7 @@ export function operation(document, one) {
       one.requestBody && body(resolve(document, one.requestBody)),
       answers(document, one.responses),
       h("h4", null, "With curl"),
-      h("pre", { tabindex: "0", "aria-label": `Example: ${summary}` }, h("code", null, curl(document, one))),
+      listing(`Command: ${summary}`, curl(document, one)),
     ),
   );
 }
@@ -57,7 +57,7 @@ function body(request) {
       content.schema && shape(content.schema),
       examples(content).map(({ title, value }) => [
         h("p", { class: "quiet small" }, title),
-        h("pre", { tabindex: "0", "aria-label": title }, h("code", null, value)),
+        listing(title, value),
       ]),
     ]),
   ];

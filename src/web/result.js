@@ -1,7 +1,7 @@
 // The result of a run: what it amounts to, its beginning, and the way to all of it.
 
 import { Problem, askIf, beginning, whole } from "/assets/api.js";
-import { h, render } from "/assets/dom.js";
+import { h, listing, render } from "/assets/dom.js";
 import { bytes } from "/assets/format.js";
 import { firstOf, preview } from "/assets/preview.js";
 import { summary } from "/assets/summary.js";
@@ -79,7 +79,7 @@ export class Result {
 /** The command for results of any size. The token is left for the reader to fill in. */
 function command(url) {
   const text = `curl -H "Authorization: $TOKEN" -o result.json \\\n  ${url}`;
-  return h("details", null, h("summary", null, "By the command line"), h("pre", { tabindex: "0", "aria-label": "Command" }, h("code", null, text)));
+  return h("details", null, h("summary", null, "By the command line"), listing("Command", text));
 }
 
 /** Hands a file to the browser's downloads. */

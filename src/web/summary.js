@@ -2,18 +2,18 @@
 
 import { histogram } from "/assets/chart.js";
 import { facts, h, table } from "/assets/dom.js";
-import { count, decimal, fixed } from "/assets/format.js";
+import { count, decimal, fixed, things } from "/assets/format.js";
 
 /** Figures, sizes of groups, and the scores around the threshold. */
-export function summary({ threshold, comparisons, groups, matches, scores }, name) {
+export function summary({ threshold, groups, matches, scores }, name) {
+  const uniform = groups?.sizes.length === 1;
   return [
     facts([
-      ["Groups", groups ? count(groups.count) : null],
+      ["Groups", groups ? `${count(groups.count)}${uniform ? `, of ${things(groups.sizes[0].size, "record")} each` : ""}` : null],
       ["Matches", typeof matches === "number" ? count(matches) : null],
       ["Candidate pairs", scores ? count(scores.candidates) : null],
-      ["Comparisons", typeof comparisons === "number" ? count(comparisons) : null],
     ]),
-    groups && groups.sizes.length > 0 && table("Groups by the number of records in them", [
+    groups && groups.sizes.length > 1 && table("Groups by the number of records in them", [
       { title: "Records", cell: ({ size }) => count(size) },
       { title: "Groups", number: true, cell: (entry) => count(entry.groups) },
     ], groups.sizes),

@@ -51,6 +51,23 @@ fn answer(stream: &mut TcpStream) -> (String, Vec<u8>) {
 }
 
 #[test]
+fn cluster_nginx_passes_the_web_pages_on() {
+    let (_folder, _server, url, nginx) = behind_nginx(false);
+    for path in ["/", "/monitor", "/assets/project.js"] {
+        let answers = [&url, &nginx.url()]
+            .map(|to| answer(&mut open(to, &format!("GET {path} HTTP/1.1\r\nConnection: close"))));
+        let [(direct, body), (passed, same)] = answers;
+        assert!(passed.starts_with("http/1.1 200"), "{path}: {passed}");
+        assert_eq!(body, same, "{path}");
+        for header in
+            ["content-security-policy: ", "etag: ", "cache-control: no-cache", "content-type: text/"]
+        {
+            assert!(direct.contains(header) && passed.contains(header), "{path} lacks {header}: {passed}");
+        }
+    }
+}
+
+#[test]
 fn cluster_nginx_passes_an_upload_of_a_gigabyte_on() {
     const ROWS: u64 = (1 << 30) / 128;
     let (_folder, server, _, nginx) = behind_nginx(true);
