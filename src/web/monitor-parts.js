@@ -25,9 +25,9 @@ export function figures({ queues, workers, runs, project_count: projects, rate: 
 export function health({ database, store, cache }) {
   const kinds = { process: "inside the process", redis: "Redis" };
   const cells = [
-    ["Database", database, database.seconds],
-    ["Object store", store, store.seconds],
-    [`Cache (${kinds[cache.kind] ?? cache.kind})`, cache, null],
+    ["Database", database, database.ok && `answers in ${duration(database.seconds)}`],
+    ["Object store", store, store.ok && `answers in ${duration(store.seconds)}`],
+    ["Cache", cache, kinds[cache.kind] ?? cache.kind],
   ];
   const word = (part) => {
     if (!part.ok) return state("Out of reach", "bad");
@@ -36,12 +36,12 @@ export function health({ database, store, cache }) {
   return h(
     "ul",
     { class: "grid" },
-    cells.map(([name, part, seconds]) =>
+    cells.map(([name, part, note]) =>
       h(
         "li",
         { class: "inner" },
         h("div", { class: "between" }, h("strong", null, name), word(part)),
-        typeof seconds === "number" && part.ok && h("p", { class: "quiet small" }, `answers in ${duration(seconds)}`),
+        note && h("p", { class: "quiet small" }, note),
         part.message && h("p", { class: "small" }, part.message),
       ),
     ),
