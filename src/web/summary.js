@@ -6,17 +6,19 @@ import { count, decimal, fixed, things } from "/assets/format.js";
 
 /** Figures, sizes of groups, and the scores around the threshold. */
 export function summary({ threshold, groups, matches, scores }, name) {
-  const uniform = groups?.sizes.length === 1;
+  // Runs of older versions tell no sizes.
+  const sizes = groups?.sizes ?? [];
+  const uniform = sizes.length === 1;
   return [
     facts([
-      ["Groups", groups ? `${count(groups.count)}${uniform ? `, of ${things(groups.sizes[0].size, "record")} each` : ""}` : null],
+      ["Groups", groups ? `${count(groups.count)}${uniform ? `, of ${things(sizes[0].size, "record")} each` : ""}` : null],
       ["Matches", typeof matches === "number" ? count(matches) : null],
       ["Candidate pairs", scores ? count(scores.candidates) : null],
     ]),
-    groups && groups.sizes.length > 1 && table("Groups by the number of records in them", [
+    sizes.length > 1 && table("Groups by the number of records in them", [
       { title: "Records", cell: ({ size }) => count(size) },
       { title: "Groups", number: true, cell: (entry) => count(entry.groups) },
-    ], groups.sizes),
+    ], sizes),
     scores && distribution(scores, threshold, name),
   ];
 }
