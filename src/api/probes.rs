@@ -11,9 +11,10 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::health;
-use super::server::serve_router;
+use super::server::{Listening, serve_router};
 use crate::cache::Cache;
 use crate::db::Db;
+use crate::db::ledger::PoolCounts;
 use crate::telemetry::{TEXT, metrics};
 
 /// Probers and scrapers at once.
@@ -37,7 +38,8 @@ pub async fn serve_probes(listener: TcpListener, probes: Probes, shutdown: impl 
         .route("/health/ready", get(ready))
         .route("/metrics", get(scrape))
         .with_state(probes);
-    serve_router(listener.into(), router, CONNECTIONS, GRACE, shutdown).await;
+    let listening = Listening { name: "probes", connections: CONNECTIONS, grace: GRACE };
+    serve_router(listener.into(), router, listening, shutdown).await;
 }
 
 async fn ready(State(probes): State<Probes>) -> Response {
@@ -72,5 +74,12 @@ async fn scrape(State(probes): State<Probes>) -> Response {
             tracing::warn!(error = &error as &dyn std::error::Error, "the ledger could not be counted");
         }
     }
+    let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    if let Some(PoolCounts { in_use, open, max }) = probes.db.pool() {
+        metrics().database_connections_in_use.set(gauge(in_use));
+        metrics().database_connections_open.set(gauge(open));
+        metrics().database_connections_max.set(gauge(max));
+    }
+    metrics().redis_degraded.set(probes.cache.degraded().is_some().into());
     ([(CONTENT_TYPE, TEXT)], metrics().text()).into_response()
 }

@@ -14,6 +14,7 @@ use super::status::LocalStatus;
 use super::wake::Listener;
 use crate::config::{RateLimit, RedisArgs};
 use crate::domain::{ComparisonId, ProjectId, Queue, TaskId, Timestamp};
+use crate::telemetry::metrics;
 
 /// Longest wait of idle workers that may miss a ring, as a range to choose from.
 const POLL_ALONE: (Duration, Duration) = (Duration::from_millis(900), Duration::from_millis(1100));
@@ -173,6 +174,7 @@ impl Cache {
             Some(shared) => shared.status().await?,
             None => self.parts.status.get(now),
         };
+        metrics().looked("status", found.is_ok());
         Ok(match found {
             Ok(document) => CachedStatus::Document(document),
             Err(generation) => CachedStatus::Missing(Generation(generation)),

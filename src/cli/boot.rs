@@ -7,36 +7,59 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{LogArgs, LogFormat};
+use super::output::colours;
+use crate::config::{LogArgs, LogFormat, TraceArgs};
+use crate::telemetry::otlp::Traces;
+use crate::telemetry::trace::TARGET;
 
 /// Variables of the old service that name files which configured Python's logging and tracing.
 const WITHOUT_EFFECT: [&str; 2] = ["LOG_CFG", "TRACE_CFG"];
 
-/// Starts the logs and runs a role to its end.
-pub(super) fn block_on(logs: &LogArgs, role: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
-    start_logs(logs)?;
+/// Starts the logs, and traces if a collector is named, and runs a role to its end.
+pub(super) fn block_on(
+    logs: &LogArgs,
+    traces: Option<&TraceArgs>,
+    role: impl Future<Output = Result<ExitCode>>,
+) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(role)
+    runtime.block_on(async {
+        let traces = traces.map(super::traces::start).transpose()?.flatten();
+        start_logs(logs, traces.as_ref())?;
+        let ended = role.await;
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
+        ended
+    })
 }
 
 /// Logs go to standard error: text on a terminal, JSON otherwise.
-fn start_logs(args: &LogArgs) -> Result<()> {
+fn start_logs(args: &LogArgs, traces: Option<&Traces>) -> Result<()> {
     let filter = EnvFilter::try_new(&args.log_level).with_context(|| {
         format!("--log-level {:?} is no level (error, warn, info, debug, trace) or filter", args.log_level)
     })?;
+    // Spans of traces are not for logs.
+    let filter = filter.and(filter_fn(|about| about.target() != TARGET));
     let terminal = std::io::stderr().is_terminal();
-    let logs =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    let logs = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours(terminal))
+        // Told by a macro that panics if standard error is broken, which is what would be told.
+        .log_internal_errors(false);
     let json = match args.log_format {
         LogFormat::Auto => !terminal,
         LogFormat::Json => true,
         LogFormat::Text => false,
     };
-    match json {
-        true => logs.json().flatten_event(true).init(),
-        false => logs.with_target(false).init(),
-    }
+    let logs = match json {
+        true => logs.json().flatten_event(true).with_filter(filter).boxed(),
+        false => logs.with_target(false).with_filter(filter).boxed(),
+    };
+    tracing_subscriber::registry().with(logs).with(traces.map(Traces::layer)).init();
     for name in
         WITHOUT_EFFECT.iter().filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
     {
@@ -59,11 +82,11 @@ pub(super) fn shutdown_signal() -> Result<watch::Receiver<bool>> {
         }
         tracing::info!("shutting down; a second signal ends at once");
         stop.send_replace(true);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        std::process::exit(130);
+        let signal = tokio::select! {
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = interrupt.recv() => SignalKind::interrupt(),
+        };
+        std::process::exit(128 + signal.as_raw_value());
     });
     Ok(stopped)
 }

@@ -7,16 +7,20 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use serde::Serialize;
 use serde_json::Value;
 
+use super::output::OutputArgs;
 use crate::config::ProbeArgs;
 
 /// Flags of `health`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 if the process says so, 1 if it says no, or nothing.
+#[command(after_help = "Examples:
+  ANONLINK_METRICS_LISTEN=0.0.0.0:9090 anonlink health     in a container of `serve` or `work`
+  anonlink health --metrics-listen 127.0.0.1:9090 --output json
 
-Example:
-  ANONLINK_METRICS_LISTEN=0.0.0.0:9090 anonlink health     in a container of `serve` or `work`")]
+Exit status: 0 if the process says so, 1 if it says no, or nothing; 2 for wrong usage.
+JSON: {\"ok\": bool, \"status\": the answer's HTTP status or null, \"message\": text}")]
 pub(super) struct HealthArgs {
     #[command(flatten)]
     probes: ProbeArgs,
@@ -28,6 +32,20 @@ pub(super) struct HealthArgs {
     /// Seconds to wait for the answer
     #[arg(long, value_name = "S", default_value = "4")]
     timeout: u64,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What was answered, as programs read it.
+#[derive(Debug, PartialEq, Serialize)]
+struct Answer {
+    /// Whether the process says that it is well.
+    ok: bool,
+    /// The answer's HTTP status; `null` if there was none.
+    status: Option<u16>,
+    /// The answer in words, on one line.
+    message: String,
 }
 
 /// Asks once and says the answer in one line.
@@ -39,16 +57,18 @@ pub(super) async fn run(args: HealthArgs) -> Result<ExitCode> {
     };
     let path = if args.live { "/health/live" } else { "/health/ready" };
     let url = format!("http://{}{path}", reachable(listener));
-    let (well, said) = match ask(&url, Duration::from_secs(args.timeout)).await {
-        Ok(answer) => answer,
-        Err(error) => (false, format!("no answer from {url}: {}", root(&error))),
-    };
-    println!("{said}");
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let answer = ask(&url, Duration::from_secs(args.timeout)).await.unwrap_or_else(|error| Answer {
+        ok: false,
+        status: None,
+        message: format!("no answer from {url}: {}", root(&error)),
+    });
+    args.output.line(&answer.message)?;
+    args.output.document(&answer)?;
+    Ok(if answer.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Whether the answer means yes, and what it says in words.
-async fn ask(url: &str, timeout: Duration) -> reqwest::Result<(bool, String)> {
+/// Asks a listener.
+async fn ask(url: &str, timeout: Duration) -> reqwest::Result<Answer> {
     // No proxy of the environment: the process is on this machine.
     let client = reqwest::Client::builder().no_proxy().timeout(timeout).build()?;
     let answer = client.get(url).send().await?;
@@ -57,7 +77,7 @@ async fn ask(url: &str, timeout: Duration) -> reqwest::Result<(bool, String)> {
     let word = |name: &str| document[name].as_str().filter(|text| !text.is_empty());
     let first = word("title").or(word("status")).unwrap_or(status.as_str()).to_owned();
     let said = word("detail").map_or(first.clone(), |detail| format!("{first}: {detail}"));
-    Ok((status.is_success(), said.replace('\n', " ")))
+    Ok(Answer { ok: status.is_success(), status: Some(status.as_u16()), message: said.replace('\n', " ") })
 }
 
 /// Where a listener can be reached from this machine: one on all addresses, by the loopback interface.
@@ -100,7 +120,8 @@ mod tests {
         });
         let answer = ask(&url, Duration::from_secs(9)).await.unwrap();
         answering.await.unwrap();
-        answer
+        assert_eq!(answer.status, status[..3].parse().ok());
+        (answer.ok, answer.message)
     }
 
     #[tokio::test]

@@ -1,13 +1,14 @@
 //! What a package installs beside the program: completions for shells, and man pages. Both are made from the command line's own
 //! definition, so that they say what `--help` says.
 
-use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Command};
 use clap_complete::Shell;
+
+use super::output;
 
 /// The program's name.
 const PROGRAM: &str = "anonlink";
@@ -16,7 +17,9 @@ const PROGRAM: &str = "anonlink";
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   anonlink completions bash > /etc/bash_completion.d/anonlink
-  anonlink completions fish > ~/.config/fish/completions/anonlink.fish")]
+  anonlink completions fish > ~/.config/fish/completions/anonlink.fish
+
+Exit status: 0 if it is written, 1 if not, 2 for wrong usage.")]
 pub(super) struct CompletionsArgs {
     /// Whose language to write
     shell: Shell,
@@ -25,7 +28,9 @@ pub(super) struct CompletionsArgs {
 /// Flags of `man`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  anonlink man /usr/local/share/man/man1 && man anonlink-serve")]
+  anonlink man /usr/local/share/man/man1 && man anonlink-serve
+
+Exit status: 0 if they are written, 1 if not, 2 for wrong usage.")]
 pub(super) struct ManArgs {
     /// Folder to write the pages to; made if it is missing
     folder: PathBuf,
@@ -33,11 +38,7 @@ pub(super) struct ManArgs {
 
 /// Writes a shell's completions to standard output.
 pub(super) fn completions(args: &CompletionsArgs, command: Command) -> Result<ExitCode> {
-    match std::io::stdout().write_all(&script(args.shell, command)) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        written => written.context("standard output can't be written to")?,
-    }
+    output::write(&script(args.shell, command))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -98,6 +99,7 @@ mod tests {
         for name in commands() {
             let page = std::fs::read_to_string(pages.join(format!("anonlink-{name}.1"))).unwrap();
             assert!(page.contains(".SH NAME") && page.contains(".SH OPTIONS"), "{name}");
+            assert!(page.contains("Example") && page.contains("Exit status"), "{name}");
         }
         let serve = std::fs::read_to_string(pages.join("anonlink-serve.1")).unwrap();
         assert!(serve.contains("DATABASE_SERVER") && serve.contains("Examples:"), "{serve}");

@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
+use serde::Serialize;
 
 use super::backends::{BackendArgs, Backends, Metadata};
+use super::output::OutputArgs;
 use crate::config::PoolUser;
+use crate::db::schema::SchemaStatus;
 use crate::store::Store;
 
 /// Pause between two tries.
@@ -17,7 +20,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(after_help = "Safe to run again, and from several places at once.
 
-Exit status with --check: 0 if everything fits this binary, 1 if not.")]
+Examples:
+  anonlink migrate --data-dir /var/lib/anonlink
+  anonlink migrate --database-server db --minio-server minio:9000
+  anonlink migrate --check --output json --database-server db --minio-server minio:9000
+
+Exit status: 0 if everything fits this binary now, 1 if not, 2 for wrong usage.
+JSON: {\"fits\": bool, \"applied\": [names of migrations], \"schema\": {\"version\", \"min_binary\", \"known\", \"advice\"},
+\"buckets\": [{\"bucket\", \"made\": bool, \"error\": text or null}]}")]
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     backends: BackendArgs,
@@ -29,14 +39,60 @@ pub(super) struct MigrateArgs {
     /// Seconds to wait for stores that don't answer yet
     #[arg(long, env = "MIGRATE_WAIT_SECONDS", value_name = "S", default_value = "60")]
     wait: u64,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What was done and found, as programs read it.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Whether everything fits this binary.
+    fits: bool,
+    /// Migrations that were applied now.
+    applied: Vec<String>,
+    schema: SchemaReport,
+    buckets: Vec<Bucket>,
+}
+
+/// The schema's versions, and what they mean.
+#[derive(Debug, Serialize)]
+struct SchemaReport {
+    version: i64,
+    min_binary: i64,
+    known: i64,
+    advice: String,
+}
+
+/// One bucket.
+#[derive(Debug, Serialize)]
+struct Bucket {
+    bucket: String,
+    /// Whether it was made now.
+    made: bool,
+    /// Why it can't be used; `null` if it can.
+    error: Option<String>,
+}
+
+impl From<SchemaStatus> for SchemaReport {
+    fn from(status: SchemaStatus) -> Self {
+        let SchemaStatus { version, min_binary, known } = status;
+        Self { version, min_binary, known, advice: status.advice() }
+    }
 }
 
 /// Migrates, or checks.
 pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode> {
     let backends = args.backends.open(PoolUser::Serve, None)?;
-    if args.check {
-        return check(&backends).await;
-    }
+    let report = match args.check {
+        true => check(&backends, &args.output).await?,
+        false => migrate(&backends, &args).await?,
+    };
+    args.output.document(&report)?;
+    Ok(if report.fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn migrate(backends: &Backends, args: &MigrateArgs) -> Result<Report> {
     let end = Instant::now() + Duration::from_secs(args.wait);
     let applied = loop {
         match backends.db.migrate().await {
@@ -48,10 +104,11 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode> {
         }
     };
     match applied.is_empty() {
-        true => println!("schema: nothing to do"),
-        false => println!("schema: applied {}", applied.join(", ")),
+        true => args.output.line("schema: nothing to do")?,
+        false => args.output.line(&format!("schema: applied {}", applied.join(", ")))?,
     }
-    for (name, store) in buckets(&backends)? {
+    let mut all = Vec::new();
+    for (bucket, store) in buckets(backends)? {
         let made = loop {
             match store.ensure_bucket().await {
                 Err(error) if Instant::now() < end => {
@@ -61,34 +118,33 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode> {
                 result => break result?,
             }
         };
-        println!("bucket {name}: {}", if made { "made" } else { "nothing to do" });
+        args.output.line(&format!("bucket {bucket}: {}", if made { "made" } else { "nothing to do" }))?;
+        all.push(Bucket { bucket, made, error: None });
     }
     // Made now rather than by the first worker, so that workers need no right to make it.
     backends.seal_key().await?;
     let status = backends.db.schema_status().await?;
-    println!("{}", status.advice());
-    Ok(if status.fits() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    args.output.line(&status.advice())?;
+    Ok(Report { fits: status.fits(), applied, schema: status.into(), buckets: all })
 }
 
-async fn check(backends: &Backends) -> Result<ExitCode> {
+async fn check(backends: &Backends, output: &OutputArgs) -> Result<Report> {
     let status = backends.db.schema_status().await?;
-    println!("{}", status.advice());
+    output.line(&status.advice())?;
     let mut fits = status.fits();
-    for (name, store) in buckets(backends)? {
-        match store.check().await {
-            Ok(()) => println!("bucket {name}: within reach"),
-            Err(error) => {
-                println!("bucket {name}: {error}");
-                fits = false;
-            }
-        }
+    let mut all = Vec::new();
+    for (bucket, store) in buckets(backends)? {
+        let error = store.check().await.err().map(|error| error.to_string());
+        fits &= error.is_none();
+        output.line(&format!("bucket {bucket}: {}", error.as_deref().unwrap_or("within reach")))?;
+        all.push(Bucket { bucket, made: false, error });
     }
     if let Metadata::Cluster = backends.metadata
         && fits
     {
         backends.store.read(crate::store::name::SEAL_KEY).await?;
     }
-    Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Report { fits, applied: Vec::new(), schema: status.into(), buckets: all })
 }
 
 /// The buckets that the settings name.

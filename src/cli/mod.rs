@@ -10,9 +10,11 @@ mod health;
 mod link;
 mod manual;
 mod migrate;
+mod output;
 mod probes;
 mod selftest;
 mod serve;
+mod traces;
 mod work;
 
 use std::process::ExitCode;
@@ -21,10 +23,22 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::LogArgs;
 
+/// What `--help` says at its end.
+const HELP: &str = "\
+Examples:
+  anonlink serve                                              the whole service in one process
+  anonlink selftest                                           does all of it work on this machine?
+  anonlink link a.json b.json --threshold 0.8 -o groups.json  two files, no service
+  anonlink help serve                                         every setting of `serve`
+
+Exit status: 0 for success, 1 for failure, 2 for wrong usage, 128 and a signal's number where a signal cut the work short.
+A failure is told in one line on standard error. Results and data go to standard output, logs to standard error.
+NO_COLOR turns colours off.";
+
 /// Privacy-preserving record linkage: compares Bloom-filter encodings (CLKs) of two or more parties by Dice coefficient and
 /// tells which records belong to the same person, without seeing a name.
 #[derive(Debug, Parser)]
-#[command(name = "anonlink", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "anonlink", version, propagate_version = true, arg_required_else_help = true, after_help = HELP)]
 pub struct Cli {
     #[command(subcommand)]
     role: Role,
@@ -39,9 +53,9 @@ enum Role {
     /// Link encoding files on this machine, without a service
     Link(link::LinkArgs),
     /// Work on the tasks of a cluster, or of a service that shares this data directory
-    Work(work::WorkArgs),
+    Work(Box<work::WorkArgs>),
     /// Bring schema and buckets up to date, or check that they are
-    Migrate(migrate::MigrateArgs),
+    Migrate(Box<migrate::MigrateArgs>),
     /// Ask a running `serve` or `work` how it is: what health checks of containers call
     Health(health::HealthArgs),
     /// Export the audit trail, or check that nobody has tampered with it
@@ -60,23 +74,30 @@ impl Cli {
         Self::parse()
     }
 
-    /// Does what was asked. The exit code is 0 for success, 1 for failure, 2 for wrong usage.
+    /// Does what was asked. The exit code is 0 for success, 1 for failure, 2 for wrong usage, 128 and its number after a signal
+    /// that cut the work short.
     pub fn run(self) -> ExitCode {
         let result = match self.role {
-            Role::Serve(args) => boot::block_on(&self.logs, serve::run(*args)),
+            Role::Serve(args) => {
+                let traces = args.traces.clone();
+                boot::block_on(&self.logs, Some(&traces), serve::run(*args))
+            }
             Role::Link(args) => link::run(args),
-            Role::Work(args) => boot::block_on(&self.logs, work::run(args)),
-            Role::Migrate(args) => boot::block_on(&self.logs, migrate::run(args)),
-            Role::Health(args) => boot::block_on(&self.logs, health::run(args)),
-            Role::Audit(args) => boot::block_on(&self.logs, audit::run(args)),
+            Role::Work(args) => {
+                let traces = args.traces.clone();
+                boot::block_on(&self.logs, Some(&traces), work::run(*args))
+            }
+            Role::Migrate(args) => boot::block_on(&self.logs, None, migrate::run(*args)),
+            Role::Health(args) => boot::block_on(&self.logs, None, health::run(args)),
+            Role::Audit(args) => boot::block_on(&self.logs, None, audit::run(args)),
             Role::Completions(args) => manual::completions(&args, Self::command()),
             Role::Man(args) => manual::man(&args, Self::command()),
-            Role::Selftest(args) => boot::block_on(&quiet(self.logs), async move {
+            Role::Selftest(args) => boot::block_on(&quiet(self.logs), None, async move {
                 Ok(ExitCode::from(selftest::run(&args, embedded::start_for_test).await))
             }),
         };
         result.unwrap_or_else(|error| {
-            eprintln!("anonlink: {error:#}");
+            output::complain(&format!("anonlink: {}", format!("{error:#}").replace('\n', " ")));
             ExitCode::FAILURE
         })
     }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::backends::{BackendArgs, Backends, Metadata};
 use super::boot::shutdown_signal;
 use super::probes::Probing;
-use crate::config::{JobArgs, PoolUser, ProbeArgs};
+use crate::config::{JobArgs, PoolUser, ProbeArgs, TraceArgs};
 use crate::domain::{Queue, random_bytes};
 use crate::jobs::{Housekeeper, Runner};
 
@@ -20,7 +20,9 @@ use crate::jobs::{Housekeeper, Runner};
 #[command(after_help = "Examples:
   anonlink work --data-dir /var/lib/anonlink       one more worker beside `anonlink serve`
   anonlink work --queues compute --concurrency 4
-  anonlink work --database-server db --minio-server minio:9000 --redis-server redis")]
+  anonlink work --database-server db --minio-server minio:9000 --redis-server redis
+
+Exit status: 0 after SIGTERM or Ctrl-C, 1 if it can't start or go on, 2 for wrong usage; 130 or 143 after a second signal.")]
 pub(super) struct WorkArgs {
     #[command(flatten)]
     backends: BackendArgs,
@@ -28,6 +30,8 @@ pub(super) struct WorkArgs {
     jobs: JobArgs,
     #[command(flatten)]
     probes: ProbeArgs,
+    #[command(flatten)]
+    pub traces: TraceArgs,
 
     /// Queues to take tasks from
     #[arg(

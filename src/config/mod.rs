@@ -15,6 +15,7 @@ mod retention;
 pub mod secret;
 pub mod system;
 pub mod tls;
+mod traces;
 
 pub use api::{AddressRange, ApiArgs, RateLimit, Switch};
 pub use data::DataArgs;
@@ -26,3 +27,4 @@ pub use probes::ProbeArgs;
 pub use redis::{Address, RedisArgs, RedisConfigError, RedisServers, RedisSettings};
 pub use retention::RetentionArgs;
 pub use secret::Secret;
+pub use traces::{SamplerKind, TraceArgs, TraceConfigError};

@@ -65,6 +65,22 @@ impl Work {
             Self::Finish { .. } => TaskKind::Finish,
         }
     }
+
+    /// The run that it is for, if it is for one alone.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Plan { run } | Self::Finish { run, .. } => Some(*run),
+            Self::Ingest { .. } | Self::Compare { .. } => None,
+        }
+    }
+
+    /// The comparison that it belongs to.
+    pub fn comparison(&self) -> Option<ComparisonId> {
+        match self {
+            Self::Compare { comparison, .. } | Self::Finish { comparison, .. } => Some(*comparison),
+            Self::Ingest { .. } | Self::Plan { .. } => None,
+        }
+    }
 }
 
 /// A task that a worker holds.
@@ -78,6 +94,11 @@ pub struct ClaimedTask {
     pub project: ProjectId,
     /// What to do.
     pub work: Work,
+    /// The run that brought it about. Others may come to share a comparison; `None` for `ingest`, and for tasks that an older
+    /// binary enqueued.
+    pub cause: Option<RunId>,
+    /// The trace that it goes on with, as a W3C `traceparent`; `None` if nobody traces.
+    pub traceparent: Option<String>,
     /// How often it was claimed, this time included.
     pub attempt: u32,
 }
@@ -202,6 +223,17 @@ impl LedgerCounts {
     }
 }
 
+/// Connections to a database server, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolCounts {
+    /// In use now.
+    pub in_use: usize,
+    /// Open now.
+    pub open: usize,
+    /// Allowed.
+    pub max: usize,
+}
+
 /// The ledger.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -246,4 +278,9 @@ pub trait Ledger: Send + Sync {
 
     /// Counts of tasks.
     async fn ledger_counts(&self) -> DbResult<LedgerCounts>;
+
+    /// Connections to the server; `None` if there is none.
+    fn pool(&self) -> Option<PoolCounts> {
+        None
+    }
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use crate::telemetry::metrics;
+
 /// Something whose memory is known.
 pub(super) trait Weighed: Send + Sync {
     /// Bytes of memory that it holds.
@@ -15,6 +17,8 @@ pub(super) trait Weighed: Send + Sync {
 /// Values by key, together no heavier than a bound, save that a single value may be heavier.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
+    /// In metrics.
+    name: &'static str,
     bound: usize,
     inner: Mutex<Inner<K, V>>,
 }
@@ -34,9 +38,9 @@ struct Slot<V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Weighed> Cache<K, V> {
-    /// A cache that holds about `bound` bytes at most.
-    pub(super) fn new(bound: usize) -> Self {
-        Self { bound, inner: Mutex::new(Inner { slots: HashMap::new(), clock: 0 }) }
+    /// A cache of this name in metrics that holds about `bound` bytes at most.
+    pub(super) fn new(name: &'static str, bound: usize) -> Self {
+        Self { name, bound, inner: Mutex::new(Inner { slots: HashMap::new(), clock: 0 }) }
     }
 
     /// The value of a key, from memory or by loading it. A failed load is not remembered.
@@ -56,6 +60,7 @@ impl<K: Hash + Eq + Clone, V: Weighed> Cache<K, V> {
             slot.used = clock;
             slot.cell.clone()
         };
+        metrics().looked(self.name, cell.initialized());
         let value = cell.get_or_try_init(|| async { load.await.map(Arc::new) }).await?.clone();
         self.weigh(key, value.weight());
         Ok(value)
@@ -98,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn least_recently_used_values_make_room() {
-        let cache = Cache::new(100);
+        let cache = Cache::new("test", 100);
         let loads = AtomicUsize::new(0);
         let get = async |key: u32| {
             let load = async {
@@ -120,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_askers_load_once_and_failures_are_forgotten() {
-        let cache = Arc::new(Cache::<u32, Block>::new(100));
+        let cache = Arc::new(Cache::<u32, Block>::new("test", 100));
         assert_eq!(cache.get(&1, async { Err::<Block, _>("away") }).await.err(), Some("away"));
         let loads = Arc::new(AtomicUsize::new(0));
         let askers = (0..10).map(|_| {
@@ -142,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_heavy_value_is_kept_alone() {
-        let cache = Cache::new(10);
+        let cache = Cache::new("test", 10);
         cache.get(&1, async { Ok::<_, ()>(Block(5)) }).await.unwrap();
         cache.get(&2, async { Ok::<_, ()>(Block(1000)) }).await.unwrap();
         let again = cache.get(&2, async { Err::<Block, _>("loaded again") }).await;

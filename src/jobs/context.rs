@@ -95,12 +95,12 @@ impl JobContext {
         let bytes = settings.tile_cache;
         Arc::new(Self {
             announced: Announced::default(),
-            tiles: Cache::new(bytes),
-            files: Cache::new(DESCRIPTIONS),
-            encodings: Cache::new(bytes / 2),
-            blocks: Cache::new(bytes / 4),
-            block_plans: Cache::new(bytes / 4),
-            facts: Cache::new(FACTS),
+            tiles: Cache::new("tiles", bytes),
+            files: Cache::new("files", DESCRIPTIONS),
+            encodings: Cache::new("encodings", bytes / 2),
+            blocks: Cache::new("blocks", bytes / 4),
+            block_plans: Cache::new("block_plans", bytes / 4),
+            facts: Cache::new("facts", FACTS),
             db,
             store,
             external,

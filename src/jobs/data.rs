@@ -192,7 +192,9 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T, JobError> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    // Calls of stores that it makes belong to the task's trace.
+    let asker = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || asker.in_scope(work)).await {
         Ok(result) => result,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Err(JobError::Draining),

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::compare::{Comparing, compare};
 use super::finish::finish;
@@ -17,14 +19,19 @@ use super::shutdown::turned_true;
 use super::slot::{Slot, Slots};
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
+use crate::db::uploads::Verdict;
 use crate::db::{DbResult, Lease};
 use crate::domain::{Queue, TaskKind, random_bytes};
 use crate::telemetry::metrics;
+use crate::telemetry::trace::{self, TARGET};
 
 /// Wait after an error of the metadata store.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Longest wait before a failed task is tried again.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Characters of an identifier that logs and traces hold.
+const SHOWN: usize = 8;
 
 /// Runs the tasks of some queues.
 pub struct Runner {
@@ -49,6 +56,7 @@ impl Runner {
     pub async fn run(self, shutdown: watch::Receiver<bool>, grace: Duration) {
         let presence = Presence::announce(&self.context, &self.queues);
         let slots = Slots::new(self.context.settings.concurrency);
+        metrics().worker_slots.set(i64::try_from(self.context.settings.concurrency).unwrap_or(i64::MAX));
         let mut running = JoinSet::new();
         loop {
             // Ended tasks are forgotten as we go: the set holds what runs.
@@ -137,13 +145,16 @@ async fn run_task(
     task: ClaimedTask,
     slot: Slot,
 ) -> bool {
+    let span = traced(&task);
     let slot = Arc::new(slot);
     let started = Instant::now();
     let kept = heartbeat.keep(task.id, task.lease);
     let cancelled = kept.cancelled.clone();
     let doing = {
         let (context, task, slot) = (context.clone(), task.clone(), slot.clone());
-        tokio::spawn(async move { work(&context, &task, &cancelled, &slot).await })
+        // On the heap: it is large, and would be moved from hand to hand.
+        let doing = Box::pin(async move { work(&context, &task, &cancelled, &slot).await });
+        tokio::spawn(doing.instrument(span.clone()))
     };
     let result = match doing.await {
         Ok(result) => result,
@@ -153,7 +164,11 @@ async fn run_task(
         Err(JobError::Cancelled) if draining.load(Ordering::Relaxed) => Err(JobError::Draining),
         other => other,
     };
-    let (what, recorded) = record(context, &task, result).await;
+    let brought = match &result {
+        Ok(Outcome::Ingested(Verdict::Ready { summary, .. })) => Some((summary.count, summary.size)),
+        _ => None,
+    };
+    let (what, recorded) = record(context, &task, result).instrument(span.clone()).await;
     drop(kept);
     context.ended(&task, matches!(recorded, Ok(Held::Yes))).await;
     if let Work::Compare { comparison, .. } = task.work {
@@ -167,10 +182,22 @@ async fn run_task(
     if matches!(recorded, Ok(Held::No)) {
         metrics.leases_lost.inc();
     }
+    if let (Some((count, size)), Ok(Held::Yes)) = (brought, &recorded) {
+        metrics.uploaded("external", count, size);
+    }
+    span.record("anonlink.task.outcome", what);
+    if what == "failed" || recorded.is_err() {
+        span.record("otel.status_code", "error").record("error.type", what);
+    }
+    let (project, run) = (short(&task.project), task.cause.as_ref().map(short));
+    let comparison = task.work.comparison().map(|comparison| comparison.0);
     match recorded {
         Ok(held) => tracing::info!(
             task = id,
             kind,
+            project,
+            run,
+            comparison,
             attempt,
             seconds,
             held = held == Held::Yes,
@@ -179,10 +206,47 @@ async fn run_task(
         ),
         // The lease will run out and somebody will do it again: nothing is lost.
         Err(error) => {
-            tracing::error!(task = id, kind, attempt, seconds, outcome = what, %error, "not recorded")
+            tracing::error!(task = id, kind, project, run, comparison, attempt, seconds, outcome = what, %error, "not recorded")
         }
     }
     what == "done"
+}
+
+/// The beginning of an identifier: enough to find it by, too little to use it.
+fn short(id: &impl ToString) -> String {
+    id.to_string().chars().take(SHOWN).collect()
+}
+
+/// The task's span, in the trace that brought it about.
+fn traced(task: &ClaimedTask) -> Span {
+    let kind = task.work.kind();
+    let span = tracing::info_span!(
+        target: TARGET,
+        "task",
+        otel.name = kind.name(),
+        otel.kind = "consumer",
+        otel.status_code = Empty,
+        error.type = Empty,
+        messaging.system = "anonlink",
+        messaging.operation.type = "process",
+        messaging.destination.name = kind.queue().name(),
+        anonlink.task.id = task.id.0,
+        anonlink.task.attempt = task.attempt,
+        anonlink.task.outcome = Empty,
+        anonlink.project = Empty,
+        anonlink.run = Empty,
+        anonlink.comparison = task.work.comparison().map(|comparison| comparison.0),
+    );
+    if !span.is_disabled() {
+        span.record("anonlink.project", short(&task.project));
+        if let Some(run) = &task.cause {
+            span.record("anonlink.run", short(run));
+        }
+    }
+    if let Some(parent) = &task.traceparent {
+        trace::adopt(&span, parent);
+    }
+    span
 }
 
 async fn work(

@@ -24,13 +24,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{Attribute, GetOptions, ObjectStore, ObjectStoreExt};
 
 use crate::config::objects::BucketAt;
+use crate::telemetry::Operation;
 use s3::Requests;
 
 pub use error::{StoreError, StoreResult, no_room};
@@ -108,8 +110,9 @@ impl Store {
     /// # Errors
     /// The store is out of reach or full.
     pub async fn put(&self, name: &str, bytes: Bytes) -> StoreResult<()> {
-        self.inner.put(&ObjectPath::from(name), bytes.into()).await?;
-        Ok(())
+        timed("put", async { Ok(self.inner.put(&ObjectPath::from(name), bytes.into()).await?) })
+            .await
+            .map(drop)
     }
 
     /// Writes a small object unless there is one of this name, which then stays as it is.
@@ -117,14 +120,14 @@ impl Store {
     /// # Errors
     /// The store is out of reach or full.
     pub async fn put_new(&self, name: &str, bytes: Bytes) -> StoreResult<()> {
-        match self
-            .inner
-            .put_opts(&ObjectPath::from(name), bytes.into(), object_store::PutMode::Create.into())
-            .await
-        {
-            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let (path, mode) = (ObjectPath::from(name), object_store::PutMode::Create);
+        timed("put", async {
+            match self.inner.put_opts(&path, bytes.into(), mode.into()).await {
+                Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
     }
 
     /// Length of an object in bytes.
@@ -132,7 +135,7 @@ impl Store {
     /// # Errors
     /// There is no such object, or the store is out of reach.
     pub async fn size(&self, name: &str) -> StoreResult<u64> {
-        Ok(self.inner.head(&located(name)?).await?.size)
+        timed("head", async { Ok(self.inner.head(&located(name)?).await?.size) }).await
     }
 
     /// Length of an object, and the notes (S3's user-defined metadata) that it was written with.
@@ -141,7 +144,7 @@ impl Store {
     /// There is no such object, or the store is out of reach.
     pub async fn describe(&self, name: &str) -> StoreResult<Description> {
         let options = GetOptions { head: true, ..GetOptions::default() };
-        let found = self.inner.get_opts(&located(name)?, options).await?;
+        let found = timed("head", async { Ok(self.inner.get_opts(&located(name)?, options).await?) }).await?;
         let notes = found.attributes.iter().filter_map(|(attribute, value)| match attribute {
             Attribute::Metadata(name) => Some((name.to_ascii_lowercase(), value.to_string())),
             _ => None,
@@ -157,7 +160,7 @@ impl Store {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        Ok(self.inner.get_range(&located(name)?, range).await?)
+        timed("get_range", async { Ok(self.inner.get_range(&located(name)?, range).await?) }).await
     }
 
     /// An object's bytes, whole; only for what is known to be small.
@@ -165,7 +168,7 @@ impl Store {
     /// # Errors
     /// There is no such object, or the store is out of reach.
     pub async fn read(&self, name: &str) -> StoreResult<Bytes> {
-        Ok(self.inner.get(&located(name)?).await?.bytes().await?)
+        timed("get", async { Ok(self.inner.get(&located(name)?).await?.bytes().await?) }).await
     }
 
     /// An object as a stream of chunks, and its length. The object is opened before this returns.
@@ -173,7 +176,7 @@ impl Store {
     /// # Errors
     /// There is no such object, or the store is out of reach; later failures come as items of the stream.
     pub async fn stream(&self, name: &str) -> StoreResult<(u64, BoxStream<'static, StoreResult<Bytes>>)> {
-        let found = self.inner.get(&located(name)?).await?;
+        let found = timed("get", async { Ok(self.inner.get(&located(name)?).await?) }).await?;
         let size = found.meta.size;
         Ok((size, found.into_stream().map_err(StoreError::from).boxed()))
     }
@@ -184,6 +187,10 @@ impl Store {
     /// # Errors
     /// The store is out of reach.
     pub async fn delete(&self, name: &str) -> StoreResult<()> {
+        timed("delete", self.deletion(name)).await
+    }
+
+    async fn deletion(&self, name: &str) -> StoreResult<()> {
         match &self.kind {
             Kind::Memory => {}
             Kind::Directory(directory) => remove_staged(&directory.join(name)).await,
@@ -320,14 +327,17 @@ impl Store {
     /// # Errors
     /// It can't: the text says why.
     pub async fn check(&self) -> StoreResult<()> {
-        match &self.kind {
-            Kind::Memory => Ok(()),
-            Kind::Directory(path) => {
-                let failed = |source| StoreError::Directory { path: path.display().to_string(), source };
-                tokio::fs::metadata(path).await.map(drop).map_err(failed)
+        let checked = async {
+            match &self.kind {
+                Kind::Memory => Ok(()),
+                Kind::Directory(path) => {
+                    let failed = |source| StoreError::Directory { path: path.display().to_string(), source };
+                    tokio::fs::metadata(path).await.map(drop).map_err(failed)
+                }
+                Kind::S3(requests) => requests.check().await,
             }
-            Kind::S3(requests) => requests.check().await,
-        }
+        };
+        timed("check", checked).await
     }
 
     /// Names of all objects with the time of their last change, in no order.
@@ -341,6 +351,24 @@ impl Store {
             .map_err(StoreError::from)
             .boxed()
     }
+}
+
+/// Makes a call of the store and measures it. On the heap: tasks hold many of them, and each counts twice in a caller's future.
+fn timed<'a, T: 'a>(
+    name: &'static str,
+    call: impl Future<Output = StoreResult<T>> + Send + 'a,
+) -> BoxFuture<'a, StoreResult<T>> {
+    async move {
+        let operation = Operation::store(name);
+        let result = call.await;
+        operation.end(match &result {
+            Ok(_) => "ok",
+            Err(StoreError::NotFound(_)) => "missing",
+            Err(_) => "error",
+        });
+        result
+    }
+    .boxed()
 }
 
 /// An object's name as the crate wants it, unchanged: a name with empty or dotted segments is nobody's.

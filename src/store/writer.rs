@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use object_store::path::Path as ObjectPath;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
 
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, timed};
 
 /// Bytes per part. S3 wants at least 5 MiB and at most 10 000 parts: this allows 80 GB.
 const PART: usize = 8 << 20;
@@ -57,8 +57,9 @@ impl Writer {
     pub async fn finish(mut self) -> StoreResult<()> {
         let last = std::mem::take(&mut self.buffer).freeze();
         if self.parts.is_none() {
-            self.store.put(&self.path, last.into()).await?;
-            return Ok(());
+            return timed("put", async { Ok(self.store.put(&self.path, last.into()).await?) })
+                .await
+                .map(drop);
         }
         if !last.is_empty()
             && let Err(error) = self.put_part(last).await
@@ -67,10 +68,10 @@ impl Writer {
             return Err(error);
         }
         if let Some(parts) = &mut self.parts
-            && let Err(error) = parts.complete().await
+            && let Err(error) = timed("complete", async { Ok(parts.complete().await?) }).await
         {
             self.abort().await;
-            return Err(error.into());
+            return Err(error);
         }
         self.parts = None;
         Ok(())
@@ -88,13 +89,17 @@ impl Writer {
 
     /// Takes a part to the store.
     async fn put_part(&mut self, part: Bytes) -> StoreResult<()> {
-        if self.parts.is_none() {
-            self.parts = Some(self.store.put_multipart(&self.path).await?);
-        }
-        if let Some(parts) = &mut self.parts {
-            parts.put_part(part.into()).await?;
-        }
-        Ok(())
+        let Self { store, path, parts, .. } = self;
+        timed("put_part", async {
+            if parts.is_none() {
+                *parts = Some(store.put_multipart(path).await?);
+            }
+            if let Some(parts) = parts {
+                parts.put_part(part.into()).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -1,33 +1,48 @@
-//! What this process counts, in the Prometheus text format.
+//! What this process counts, in the Prometheus text format, and the traces that it takes part in.
 //!
 //! Labels take few values: routes are templates, kinds and outcomes a handful of words. No label holds an identifier.
+//! `docs/metrics.md` lists them all.
 
+mod book;
+mod operation;
+pub mod otlp;
 mod process;
+pub mod trace;
 
 use std::sync::LazyLock;
 
 use prometheus::{
-    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector,
+    Encoder, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
+
+pub use book::About;
+pub use operation::Operation;
 
 /// Media type of [`Metrics::text`].
 pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Seconds: from a look into a cache to a large merge.
-const SECONDS: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 30.0, 120.0, 600.0];
-
 /// All metrics of this process.
 pub struct Metrics {
     registry: Registry,
+    about: Vec<About>,
     /// Requests answered, by method, route template and status.
     pub requests: IntCounterVec,
     /// Seconds from a request's header to its answer's, by route template.
     pub request_seconds: HistogramVec,
+    /// Connections open now, by listener.
+    pub connections: IntGaugeVec,
+    /// Uploads accepted, by form.
+    pub uploads: IntCounterVec,
+    /// Encodings in them.
+    pub upload_encodings: IntCounterVec,
+    /// Bytes of these encodings.
+    pub upload_bytes: IntCounterVec,
     /// Tasks done by this process, by kind and outcome.
     pub tasks: IntCounterVec,
     /// Seconds from claim to record, by kind.
     pub task_seconds: HistogramVec,
+    /// Tasks that this process does at once at most; 0 if it is no worker.
+    pub worker_slots: IntGauge,
     /// Comparisons that this process made; work done again after a failure counts again.
     pub comparisons: IntCounter,
     /// Candidate pairs that they found.
@@ -42,15 +57,22 @@ pub struct Metrics {
     pub queue_tasks: IntGaugeVec,
     /// Seconds that the oldest task of a queue has waited that could be taken; as of the last scrape.
     pub queue_oldest: GaugeVec,
-}
-
-/// Registers a metric. Names and labels are literals of this file, each used once: the test makes them all.
-fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<M>) -> M {
-    let metric = metric.unwrap_or_else(|error| unreachable!("a metric's name or label is wrong: {error}"));
-    if let Err(error) = registry.register(Box::new(metric.clone())) {
-        unreachable!("two metrics have one name: {error}");
-    }
-    metric
+    /// Looks into caches, by cache and by whether it was there.
+    pub cache_requests: IntCounterVec,
+    /// 1 while Redis is used and out of reach; as of the last scrape.
+    pub redis_degraded: IntGauge,
+    /// Seconds of a call of the object store, by operation and outcome.
+    pub store_seconds: HistogramVec,
+    /// Seconds of a call of the metadata store, by operation and outcome.
+    pub database_seconds: HistogramVec,
+    /// Connections of the database pool that are in use; as of the last scrape.
+    pub database_connections_in_use: IntGauge,
+    /// Connections of the database pool that are open; as of the last scrape.
+    pub database_connections_open: IntGauge,
+    /// Connections that the database pool may have.
+    pub database_connections_max: IntGauge,
+    /// Deliveries of spans to the collector of traces, by outcome.
+    pub trace_exports: IntCounterVec,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -62,57 +84,123 @@ pub fn metrics() -> &'static Metrics {
 
 impl Metrics {
     fn new() -> Self {
-        let registry = Registry::new();
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            register(&registry, IntCounterVec::new(Opts::new(name, help), labels))
-        };
-        let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help));
-        let seconds = |name: &str, help: &str, label: &str| {
-            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-            register(&registry, HistogramVec::new(options, &[label]))
-        };
+        let mut book = book::Book::new();
+        let b = &mut book;
+        let requests =
+            b.counters("anonlink_http_requests_total", "Requests answered.", &["method", "route", "status"]);
+        let request_seconds =
+            b.seconds("anonlink_http_request_seconds", "Time to an answer's header.", &["route"]);
+        let connections =
+            b.gauges("anonlink_http_connections", "Connections of clients open now.", &["listener"]);
+        let uploads = b.counters("anonlink_uploads_total", "Uploads accepted.", &["form"]);
+        let upload_encodings =
+            b.counters("anonlink_upload_encodings_total", "Encodings in accepted uploads.", &["form"]);
+        let upload_bytes = b.counters(
+            "anonlink_upload_bytes_total",
+            "Bytes of the encodings in accepted uploads, unpacked.",
+            &["form"],
+        );
+        let tasks = b.counters("anonlink_tasks_total", "Tasks done by this process.", &["kind", "outcome"]);
+        let task_seconds = b.seconds("anonlink_task_seconds", "Time from claim to record.", &["kind"]);
+        let worker_slots = b.gauge(
+            "anonlink_worker_slots",
+            "Tasks that this process does at once at most; 0 if it is no worker.",
+        );
+        let comparisons =
+            b.counter("anonlink_comparisons_total", "Comparisons made, work done again included.");
+        let candidates =
+            b.counter("anonlink_candidate_pairs_total", "Candidate pairs found, work done again included.");
+        let leases_lost = b.counter("anonlink_leases_lost_total", "Tasks that another worker had meanwhile.");
+        let leases_expired =
+            b.counter("anonlink_leases_expired_total", "Leases of vanished workers found expired.");
+        let ledger = b.gauges("anonlink_ledger_tasks", "Tasks in the ledger.", &["state"]);
+        let queue_tasks =
+            b.gauges("anonlink_queue_tasks", "Tasks in the ledger, by queue.", &["queue", "state"]);
+        let queue_oldest = b.fine_gauges(
+            "anonlink_queue_oldest_seconds",
+            "Wait of the oldest task that could be taken.",
+            &["queue"],
+        );
+        let cache_requests = b.counters(
+            "anonlink_cache_requests_total",
+            "Looks into caches of this process, and into that of the status document.",
+            &["cache", "outcome"],
+        );
+        let redis_degraded =
+            b.gauge("anonlink_redis_degraded", "1 while Redis is used and out of reach, else 0.");
+        let store_seconds = b.calls(
+            "anonlink_store_operation_seconds",
+            "Time of a call of the object store.",
+            &["operation", "outcome"],
+        );
+        let database_seconds = b.calls(
+            "anonlink_database_operation_seconds",
+            "Time of a call of the metadata store.",
+            &["operation", "outcome"],
+        );
+        let database_connections_in_use = b.gauge(
+            "anonlink_database_connections_in_use",
+            "Connections to the database that are in use; 0 with SQLite.",
+        );
+        let database_connections_open = b.gauge(
+            "anonlink_database_connections_open",
+            "Connections to the database that are open; 0 with SQLite.",
+        );
+        let database_connections_max = b.gauge(
+            "anonlink_database_connections_max",
+            "Connections to the database that this process may open; 0 with SQLite.",
+        );
+        let trace_exports = b.counters(
+            "anonlink_trace_exports_total",
+            "Deliveries of spans to the collector of traces.",
+            &["outcome"],
+        );
+        book.about.extend(process::about());
         Self {
-            requests: counters(
-                "anonlink_http_requests_total",
-                "Requests answered.",
-                &["method", "route", "status"],
-            ),
-            request_seconds: seconds("anonlink_http_request_seconds", "Time to an answer's header.", "route"),
-            tasks: counters("anonlink_tasks_total", "Tasks done by this process.", &["kind", "outcome"]),
-            task_seconds: seconds("anonlink_task_seconds", "Time from claim to record.", "kind"),
-            comparisons: counter("anonlink_comparisons_total", "Comparisons made, work done again included."),
-            candidates: counter(
-                "anonlink_candidate_pairs_total",
-                "Candidate pairs found, work done again included.",
-            ),
-            leases_lost: counter("anonlink_leases_lost_total", "Tasks that another worker had meanwhile."),
-            leases_expired: counter(
-                "anonlink_leases_expired_total",
-                "Leases of vanished workers found expired.",
-            ),
-            ledger: register(
-                &registry,
-                IntGaugeVec::new(Opts::new("anonlink_ledger_tasks", "Tasks in the ledger."), &["state"]),
-            ),
-            queue_tasks: register(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new("anonlink_queue_tasks", "Tasks in the ledger, by queue."),
-                    &["queue", "state"],
-                ),
-            ),
-            queue_oldest: register(
-                &registry,
-                GaugeVec::new(
-                    Opts::new(
-                        "anonlink_queue_oldest_seconds",
-                        "Wait of the oldest task that could be taken.",
-                    ),
-                    &["queue"],
-                ),
-            ),
-            registry,
+            registry: book.registry,
+            about: book.about,
+            requests,
+            request_seconds,
+            connections,
+            uploads,
+            upload_encodings,
+            upload_bytes,
+            tasks,
+            task_seconds,
+            worker_slots,
+            comparisons,
+            candidates,
+            leases_lost,
+            leases_expired,
+            ledger,
+            queue_tasks,
+            queue_oldest,
+            cache_requests,
+            redis_degraded,
+            store_seconds,
+            database_seconds,
+            database_connections_in_use,
+            database_connections_open,
+            database_connections_max,
+            trace_exports,
         }
+    }
+
+    /// What there is.
+    pub fn about(&self) -> &[About] {
+        &self.about
+    }
+
+    /// Counts an accepted upload of so many encodings of so many bytes.
+    pub fn uploaded(&self, form: &str, count: u32, size: usize) {
+        self.uploads.with_label_values(&[form]).inc();
+        self.upload_encodings.with_label_values(&[form]).inc_by(count.into());
+        self.upload_bytes.with_label_values(&[form]).inc_by(u64::from(count) * size as u64);
+    }
+
+    /// Counts a look into a cache.
+    pub fn looked(&self, cache: &str, hit: bool) {
+        self.cache_requests.with_label_values(&[cache, if hit { "hit" } else { "miss" }]).inc();
     }
 
     /// Everything, as Prometheus reads it.
@@ -131,6 +219,23 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the page of metrics says of each.
+    const PAGE: &str = include_str!("../../docs/metrics.md");
+
+    #[test]
+    fn the_page_of_metrics_lists_them_all() {
+        let rows: Vec<String> = Metrics::new()
+            .about()
+            .iter()
+            .map(|About { name, kind, labels, help }| {
+                let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+                format!("| `{name}` | {kind} | {} | {help} |", labels.join(", "))
+            })
+            .collect();
+        let listed: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(listed, rows, "docs/metrics.md must have these rows:\n{}\n", rows.join("\n"));
+    }
 
     #[test]
     fn everything_is_written_under_its_name() {

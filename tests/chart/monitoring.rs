@@ -12,20 +12,22 @@ use crate::objects::{find, kind, list, name};
 fn asked(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let metrics = words.filter(|word| word.starts_with("anonlink_") || word.starts_with("process_"));
-    metrics.map(|word| word.trim_end_matches("_bucket").to_owned()).collect()
+    metrics.map(|word| word.trim_end_matches("_bucket").trim_end_matches("_count").to_owned()).collect()
 }
 
-/// Names of metrics that the program registers.
+/// Names of metrics that the page of metrics lists, as a test of the program makes sure.
 fn registered() -> BTreeSet<String> {
-    let read = |file: &str| std::fs::read_to_string(repository().join("src/telemetry").join(file)).unwrap();
-    asked(&(read("mod.rs") + &read("process.rs")))
+    let page = std::fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    asked(&rows.join(" "))
 }
 
 #[test]
 fn chart_alerts_ask_for_metrics_that_exist() {
     let objects = Helm::any().objects(&borrowed(&Case::named("monitoring").arguments()));
     let rules = list(&find(&objects, "PrometheusRule", "anonlink")["spec"]["groups"][0]["rules"]);
-    assert!(rules.len() >= 5);
+    assert!(rules.len() >= 14);
     for rule in rules {
         let expression = rule["expr"].as_str().unwrap();
         let unknown: Vec<_> = asked(expression).difference(&registered()).cloned().collect();
@@ -71,6 +73,26 @@ fn chart_dashboard_asks_for_metrics_that_exist() {
     assert!(unknown.is_empty(), "{unknown:?}");
     let unseen: Vec<_> = registered.difference(&shown).collect();
     assert!(unseen.is_empty(), "nobody sees {unseen:?}");
+}
+
+#[test]
+fn chart_prometheus_judges_the_alerts() {
+    let objects = Helm::any().objects(&borrowed(&Case::named("monitoring").arguments()));
+    let rules = find(&objects, "PrometheusRule", "anonlink")["spec"].clone();
+    let tests = std::fs::read_to_string(repository().join("tests/chart/alerts.yaml")).unwrap();
+    for rule in list(&rules["groups"][0]["rules"]) {
+        let firing = format!(r#"alertname="{}""#, rule["alert"].as_str().unwrap());
+        assert!(tests.contains(&firing), "tests/chart/alerts.yaml lets none fire with {firing}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rules.json"), rules.to_string()).unwrap();
+    std::fs::write(folder.path().join("alerts.yaml"), tests).unwrap();
+    for words in [["check", "rules", "rules.json"], ["test", "rules", "alerts.yaml"]] {
+        let mut promtool = std::process::Command::new(crate::stack::find("promtool", &[]));
+        let output = promtool.args(words).current_dir(folder.path()).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{words:?}: {said}");
+    }
 }
 
 #[test]

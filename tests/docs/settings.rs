@@ -32,6 +32,8 @@ const FOREIGN_VARIABLES: &[&str] = &[
     "LOG_CFG",
     "MAX_CACHE_SIZE",
     "TRACE_CFG",
+    // What turns colours off in any program.
+    "NO_COLOR",
     // An error of OpenSSL.
     "CERTIFICATE_VERIFY_FAILED",
     // What PyPI requests, and so anonlink-client, trusts.

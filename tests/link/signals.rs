@@ -34,7 +34,7 @@ fn a_signal_ends_a_linkage_without_a_trace() {
         assert!(sent.unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{signal}");
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), "interrupted: nothing was written\n");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "anonlink: interrupted: nothing was written\n");
         assert_eq!(folder.names(), ["random.bin"], "{signal}");
     }
 }

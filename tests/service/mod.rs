@@ -243,3 +243,8 @@ pub fn parties(rows: usize, seed: u64) -> [Vec<u8>; 2] {
     }
     [a, b]
 }
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

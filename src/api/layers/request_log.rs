@@ -12,12 +12,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
 use crate::domain::{Token, random_bytes};
 use crate::telemetry::metrics;
+use crate::telemetry::trace::{self, TARGET};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -41,15 +43,48 @@ pub async fn log(State(state): State<Arc<ApiState>>, request: Request, next: Nex
         started: Instant::now(),
         answered: false,
     };
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let traced = traced(&line, request.headers());
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    // The trace's span is the inner one: what goes on in tasks asks for the current one.
+    let answer = answer.instrument(traced.clone()).instrument(span.clone()).await;
     let mut response = answer.unwrap_or_else(|_| {
         span.in_scope(|| ApiError::Internal("a handler panicked".to_owned()).into_response())
     });
-    line.answered(response.status().as_u16());
+    let status = response.status();
+    traced.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        traced.record("otel.status_code", "error").record("error.type", status.as_str());
+    }
+    line.answered(status.as_u16());
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The request's span in its trace, which is the client's if it names one. Probes come too often to be worth one.
+fn traced(line: &Line, headers: &HeaderMap) -> Span {
+    let route = line.route.as_ref().map_or("(none)", MatchedPath::as_str);
+    if route.starts_with("/health/") {
+        return Span::none();
+    }
+    let method = known(&line.method);
+    let span = tracing::info_span!(
+        target: TARGET,
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        error.type = Empty,
+        anonlink.request.id = line.id,
+    );
+    if let Some(parent) = headers.get("traceparent").and_then(|parent| parent.to_str().ok()) {
+        trace::adopt(&span, parent);
+    }
+    span
 }
 
 /// The client's own identifier for the request, if it is fit for a log. A token that strays into it is not.

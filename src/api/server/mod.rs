@@ -22,6 +22,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,6 +31,7 @@ use tower::ServiceExt;
 
 use super::routes::router;
 use super::state::ApiState;
+use crate::telemetry::metrics;
 use stream::GuardedStream;
 
 pub use tls::{CertificateError, Certificates};
@@ -71,8 +73,8 @@ impl From<TcpListener> for Entrance {
 /// requests have the settings' grace period to finish before they are cut.
 pub async fn serve(entrance: Entrance, state: Arc<ApiState>, shutdown: impl Future<Output = ()>) {
     let grace = Duration::from_secs(state.settings.shutdown_grace_seconds);
-    let serving =
-        serve_router(entrance, router(state.clone()), state.settings.max_connections, grace, shutdown);
+    let listening = Listening { name: "api", connections: state.settings.max_connections, grace };
+    let serving = serve_router(entrance, router(state.clone()), listening, shutdown);
     tokio::select! {
         () = serving => {}
         () = state.refusals.keep_writing(&*state.db) => {}
@@ -83,12 +85,21 @@ pub async fn serve(entrance: Entrance, state: Arc<ApiState>, shutdown: impl Futu
     }
 }
 
-/// Serves a router on at most so many connections at once until `shutdown` is ready, and then for `grace` at most.
+/// How a router is served.
+pub(super) struct Listening {
+    /// Name of the listener in metrics.
+    pub name: &'static str,
+    /// Connections at once.
+    pub connections: usize,
+    /// Time that running requests have to finish at shutdown.
+    pub grace: Duration,
+}
+
+/// Serves a router until `shutdown` is ready, and then for the grace period at most.
 pub(super) async fn serve_router(
     Entrance { listener, certificates }: Entrance,
     router: Router,
-    connections: usize,
-    grace: Duration,
+    Listening { name, connections, grace }: Listening,
     shutdown: impl Future<Output = ()>,
 ) {
     let server = Server {
@@ -97,6 +108,7 @@ pub(super) async fn serve_router(
         builder: builder(),
         graceful: GracefulShutdown::new(),
         slots: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
+        open: metrics().connections.with_label_values(&[name]),
     };
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -140,6 +152,24 @@ struct Server {
     graceful: GracefulShutdown,
     /// One permit for each connection that may be open.
     slots: Arc<Semaphore>,
+    /// Counts the connections.
+    open: IntGauge,
+}
+
+/// A connection that is counted for as long as it is open.
+struct Counted(IntGauge);
+
+impl Counted {
+    fn new(open: &IntGauge) -> Self {
+        open.inc();
+        Self(open.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Server {
@@ -177,8 +207,9 @@ impl Server {
         });
         let (builder, watcher) = (self.builder.clone(), self.graceful.watcher());
         let acceptor = self.certificates.as_ref().map(Certificates::acceptor);
+        let counted = Counted::new(&self.open);
         connections.spawn(async move {
-            let _slot = slot;
+            let _held = (slot, counted);
             let stream: Box<dyn Stream> = match acceptor {
                 None => Box::new(stream),
                 Some(acceptor) => match tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {

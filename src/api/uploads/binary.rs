@@ -53,7 +53,7 @@ pub async fn post(
     let body = RequestBody::new(&parts.headers, body, state.settings.max_body, state.settings.upload_idle())?;
     let mut session = Session::begin(&state, project.id, party).await?;
     let received = receive(&state, declared, &mut session, body).await;
-    Ok(Accepted::answer(session.conclude(received).await?))
+    Ok(Accepted::answer(session.conclude("binary", received).await?))
 }
 
 /// Reads the headers, and checks them against each other and against what the project wants.

@@ -47,8 +47,8 @@ pub async fn post(
             let source = external::source(&state, &project, party, &mut session, address).await;
             session.conclude_external(source).await?
         }
-        Ok(Received::Data(verdict)) => session.conclude(Ok(verdict)).await?,
-        Err(error) => session.conclude(Err(error)).await?,
+        Ok(Received::Data(verdict)) => session.conclude("json", Ok(verdict)).await?,
+        Err(error) => session.conclude("json", Err(error)).await?,
     };
     Ok(Accepted::answer(receipt))
 }

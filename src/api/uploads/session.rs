@@ -17,6 +17,7 @@ use crate::db::{Db, Lease};
 use crate::domain::{ProjectId, Queue};
 use crate::staging::{Object, Place, Source};
 use crate::store::Writer;
+use crate::telemetry::metrics;
 
 /// Longest time between two renewals of the lease.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
@@ -97,13 +98,18 @@ impl Session {
         }
     }
 
-    /// Ends the upload: with its verdict, or with the failure that became of it. Returns the receipt token.
+    /// Ends the upload: with its verdict, or with the failure that became of it. Returns the receipt token. `form` names the
+    /// form of the data in metrics.
     ///
     /// # Errors
     /// The failure; 400 if the project has agreed on another size meanwhile; 403 if the right was lost.
-    pub async fn conclude(mut self, received: Result<Verdict, ApiError>) -> Result<String, ApiError> {
+    pub async fn conclude(
+        mut self,
+        form: &'static str,
+        received: Result<Verdict, ApiError>,
+    ) -> Result<String, ApiError> {
         let concluded = match received {
-            Ok(verdict) => self.finish(&verdict).await,
+            Ok(verdict) => self.finish(form, &verdict).await,
             Err(error) => Err(error),
         };
         // Waited for, so that the token can be used again as soon as the client has its answer.
@@ -138,12 +144,15 @@ impl Session {
         }
     }
 
-    async fn finish(&mut self, verdict: &Verdict) -> Result<String, ApiError> {
+    async fn finish(&mut self, form: &str, verdict: &Verdict) -> Result<String, ApiError> {
         let Right { project, party, lease, .. } = self.right;
         let receipt = self.state.token();
         match self.state.db.finish_upload(project, party, lease, receipt.digest(), verdict).await? {
             FinishUpload::Accepted { queued_runs } => {
                 self.open = false;
+                if let Verdict::Ready { summary, .. } = verdict {
+                    metrics().uploaded(form, summary.count, summary.size);
+                }
                 if queued_runs > 0 {
                     self.state.cache.ring(Queue::Default);
                 }

@@ -16,7 +16,9 @@ use crate::config::PoolUser;
 #[command(after_help = "Examples:
   anonlink audit verify
   anonlink audit export --output text --since 2026-11-01
-  anonlink audit export > trail.jsonl && anonlink audit verify --file trail.jsonl")]
+  anonlink audit export > trail.jsonl && anonlink audit verify --file trail.jsonl
+
+Exit status: 0 if it is written or nothing is wrong, 1 if not, 2 for wrong usage.")]
 pub(super) struct AuditArgs {
     #[command(subcommand)]
     what: What,

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use super::super::backends::BackendArgs;
+use super::super::output::say;
 use super::export::{FORMAT, Line};
 use crate::codec::audit::{AuditKey, Hash, TrailCheck};
 use crate::db::audit::check;
@@ -79,16 +80,16 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
     let (faults, chains, rows) = check.finish();
     for (name, chain) in &chains {
         if let Some((number, hash)) = chain.last {
-            println!("head {name}={} at row {number}", String::from(hash));
+            say(&format!("head {name}={} at row {number}", String::from(hash)))?;
         }
     }
-    note.into_iter().for_each(|note: String| println!("{note}"));
+    note.into_iter().try_for_each(|note: String| say(&note))?;
     for fault in &faults {
-        println!("WRONG {fault}");
+        say(&format!("WRONG {fault}"))?;
     }
     match faults.len() {
-        0 => println!("{rows} rows in {} chains: nothing is wrong", chains.len()),
-        found => println!("{rows} rows in {} chains: {found} things are wrong", chains.len()),
+        0 => say(&format!("{rows} rows in {} chains: nothing is wrong", chains.len()))?,
+        found => say(&format!("{rows} rows in {} chains: {found} things are wrong", chains.len()))?,
     }
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

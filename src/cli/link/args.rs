@@ -37,7 +37,12 @@ Output:
   permutations       JSON {\"mask\": [...], \"permutations\": [[...], [...]]}: the new position of each row, and for each
                      position whether the two rows there match; CSV party,row,position,match
 Parties are numbered in the order of the files, rows from 0. All candidate pairs are held in memory: 8 to 16 bytes each,
-and as much again while they are sorted.";
+and as much again while they are sorted.
+
+Exit status: 0 with a result; 1 without one; 2 for wrong usage; 130 or 143 after Ctrl-C or SIGTERM, with nothing written.
+--stats writes JSON: {\"records\": [of each party], \"comparisons\", \"candidates\", \"groups\": number or null, \"seconds\":
+{\"read\", \"prepare\", \"compare\", \"merge\", \"solve\", \"write\"}, \"peak_rss_bytes\": number or null, \"kernel\", \"threads\",
+\"threshold\"}";
 
 /// Link files of encodings on this machine, without a service
 #[derive(Debug, Clone, Args)]
@@ -79,7 +84,7 @@ pub struct LinkArgs {
     #[arg(long, env = "ANONLINK_KERNEL", value_name = "NAME", default_value = "auto")]
     pub kernel: KernelChoice,
 
-    /// Write what was done and how long it took to this file, as JSON
+    /// Write what was done and how long it took to this file, as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
 
@@ -161,6 +166,11 @@ impl LinkArgs {
             "permutations are for two parties, and {parties} files were given: use --output groups"
         );
         ensure!(permutations || self.seed.is_none(), "--seed is for --output permutations only");
+        let stdout = Path::new("-");
+        ensure!(
+            self.to != stdout || self.stats.as_deref() != Some(stdout),
+            "--to and --stats both name standard output: name a file for one of them"
+        );
         let format = self.format.unwrap_or_else(|| Format::of(&self.to));
         if format == Format::Binary && self.output != OutputKind::SimilarityScores {
             bail!("the binary format is for --output similarity_scores only: choose --format json or csv");
@@ -263,6 +273,7 @@ mod tests {
             ("a b -t 0.8 -o x --seed 00", "64 hexadecimal digits"),
             (&format!("a b -t 0.8 -o x --seed {}", "0".repeat(64)), "--seed is for"),
             ("a b -t 0.8 -o x.bin", "the binary format is for"),
+            ("a b -t 0.8 -o - --stats -", "both name standard output"),
         ] {
             let error = check(line).expect_err(line);
             assert!(error.contains(reason), "{line}: {error}");

@@ -16,6 +16,7 @@ use super::source::Watch;
 use super::stats::{Seconds, Stats, Stopwatch, peak_rss_bytes};
 use super::stop::{Interrupted, Stop};
 use super::target::{Target, check_distinct};
+use crate::cli::output::complain;
 use crate::config::default_concurrency;
 use crate::matching::key::Key;
 use crate::matching::permutation::permute;
@@ -31,7 +32,7 @@ pub fn run(args: LinkArgs) -> Result<ExitCode> {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => match error.downcast_ref::<Interrupted>() {
             Some(interrupted) => {
-                eprintln!("{interrupted}");
+                complain(&format!("anonlink: {interrupted}"));
                 Ok(ExitCode::from(128 + interrupted.signal))
             }
             None => Err(error),
@@ -84,7 +85,7 @@ fn link(args: &LinkArgs, stop: &Stop) -> Result<()> {
         Output::new(target, stop).bytes(&text)?;
     }
     if !args.quiet {
-        eprint!("{}", plan.summary(&stats));
+        complain(plan.summary(&stats).trim_end());
     }
     Ok(())
 }

@@ -5,8 +5,19 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::output::OutputArgs;
+
 /// Test a running service over HTTP: every endpoint, refusals, and results against golden ones
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  anonlink selftest                                            a service of its own, on this machine
+  anonlink selftest --server https://anonlink.example.org --ca-file ca.pem
+  anonlink selftest --only tokens --output json
+
+Exit status: 0 if every check passed, 1 if one failed or the test was interrupted, 2 if it could not be made (wrong usage, no
+service in reach).
+JSON, at the end: {\"passed\", \"failed\", \"skipped\": numbers, \"checks\": [{\"group\", \"name\", \"outcome\": \"passed\", \"failed\" or
+\"skipped\", \"message\": text or null, \"seconds\"}]}; with --list a list of texts")]
 pub struct SelftestArgs {
     /// Address of the service, with or without /api/v1 at its end [default: start an embedded one for the test]
     #[arg(long, env = "SERVER", value_name = "URL")]
@@ -44,6 +55,9 @@ pub struct SelftestArgs {
     /// Write the outcome to this file as JUnit XML
     #[arg(long, env = "SELFTEST_JUNIT", value_name = "FILE")]
     pub junit: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Longest wait for a run that makes sense: a day.

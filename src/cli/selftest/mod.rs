@@ -39,6 +39,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use futures::future::BoxFuture;
 
+use super::output::{colours, complain};
 pub use args::SelftestArgs;
 use http::{Http, Request};
 use report::{Report, Summary};
@@ -68,7 +69,8 @@ where
     match test(args, start_embedded).await {
         Ok(passed) => u8::from(!passed),
         Err(error) => {
-            eprintln!("anonlink selftest: {}", secret::redact(&format!("{error:#}")));
+            let why = secret::redact(&format!("{error:#}")).replace('\n', " ");
+            complain(&format!("anonlink selftest: {why}"));
             2
         }
     }
@@ -82,10 +84,9 @@ where
 {
     let checks = select(checks::all(), &args.only)?;
     if args.list {
-        let mut out = std::io::stdout().lock();
-        for title in checks.iter().map(Check::title).chain([runner::last_title()]) {
-            writeln!(out, "{title}")?;
-        }
+        let titles: Vec<String> = checks.iter().map(Check::title).chain([runner::last_title()]).collect();
+        args.output.line(&titles.join("\n"))?;
+        args.output.document(&titles)?;
         return Ok(true);
     }
     let token = creation_token(args)?;
@@ -120,11 +121,13 @@ async fn against(args: &SelftestArgs, base: String, token: Option<Secret>, check
         None => None,
     };
     let stdout = std::io::stdout();
-    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let mut report = Report::new(stdout, colour);
+    let colour = colours(stdout.is_terminal());
+    let out: Box<dyn Write> = if args.output.text() { Box::new(stdout) } else { Box::new(std::io::sink()) };
+    let mut report = Report::new(out, colour);
     let outcomes = runner::make_all(&session, checks, &mut report, interruption).await?;
     let summary = Summary::of(&outcomes);
     report.finish(summary)?;
+    args.output.document(&report::document(summary, &outcomes))?;
     if let Some(file) = junit {
         junit::write(std::io::BufWriter::new(file), &outcomes).context("cannot write the JUnit file")?;
     }
@@ -213,11 +216,11 @@ fn interruption() -> Result<impl Future<Output = ()>> {
     };
     Ok(async move {
         asked().await;
-        eprintln!("anonlink selftest: interrupted, deleting what the test made");
+        complain("anonlink selftest: interrupted, deleting what the test made");
         tokio::spawn(async move {
             asked().await;
-            eprintln!(
-                "anonlink selftest: interrupted again, projects named selftest-… may be left on the service"
+            complain(
+                "anonlink selftest: interrupted again, projects named selftest-… may be left on the service",
             );
             std::process::exit(1);
         });

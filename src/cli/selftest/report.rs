@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::reply::shorten;
 
 /// How a check ended.
@@ -65,6 +67,22 @@ impl Summary {
         let skipped = if self.skipped > 0 { format!(", {} skipped", self.skipped) } else { String::new() };
         format!("{} passed, {} failed{skipped}", self.passed, self.failed)
     }
+}
+
+/// The whole outcome, as programs read it.
+pub fn document(summary: Summary, outcomes: &[Outcome]) -> Value {
+    let check = |Outcome { group, name, verdict, took }: &Outcome| {
+        let (outcome, message) = match verdict {
+            Verdict::Passed(remark) => ("passed", remark.as_deref()),
+            Verdict::Failed(why) => ("failed", Some(why.as_str())),
+            Verdict::Skipped(why) => ("skipped", Some(why.as_str())),
+        };
+        let message = message.map(one_line);
+        json!({"group": group, "name": name, "outcome": outcome, "message": message, "seconds": took.as_secs_f64()})
+    };
+    let checks: Vec<Value> = outcomes.iter().map(check).collect();
+    let Summary { passed, failed, skipped } = summary;
+    json!({"passed": passed, "failed": failed, "skipped": skipped, "checks": checks})
 }
 
 /// Writes the lines as the checks end.
@@ -146,6 +164,15 @@ mod tests {
         assert_eq!(shown(Verdict::Failed("a\nb\x1b[2J".into()), false), "FAIL  runs: list: a b [2J\n");
         assert_eq!(shown(Verdict::Skipped("closed".into()), false), "skip  runs: list: closed\n");
         assert_eq!(shown(Verdict::Passed(None), true), "\x1b[32mok   \x1b[0m runs: list (12 ms)\n");
+    }
+
+    #[test]
+    fn the_document_holds_every_check() {
+        let outcomes = [Verdict::Passed(None), Verdict::Failed("a\nb".into())].map(outcome);
+        let document = document(Summary::of(&outcomes), &outcomes);
+        let check = |outcome: &str, message: Value| json!({"group": "runs", "name": "list", "outcome": outcome, "message": message, "seconds": 0.012345});
+        let checks = [check("passed", Value::Null), check("failed", "a b".into())];
+        assert_eq!(document, json!({"passed": 1, "failed": 1, "skipped": 0, "checks": checks}));
     }
 
     #[test]

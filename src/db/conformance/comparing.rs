@@ -22,6 +22,7 @@ impl Bed {
     async fn compare(&self, seed: u32, found: u64) {
         let task = self.must_claim(seed).await;
         assert_eq!(task.work.kind(), TaskKind::Compare, "{task:?}");
+        assert!(task.cause.is_some() && task.traceparent.is_none(), "{task:?}");
         let object = self.object(&task, "candidates").await;
         assert_eq!(
             self.db.complete(task.id, task.lease, &candidates(object, found)).await.unwrap(),
@@ -44,6 +45,7 @@ pub(super) async fn a_run_goes_its_way(bed: Bed) {
     assert_eq!(bed.state(project, 1).await, RunState::Queued);
     let task = bed.must_claim(50).await;
     assert_eq!((&task.work, task.attempt, task.project), (&Work::Plan { run: run_id(1) }, 1, project));
+    assert_eq!((task.cause, &task.traceparent), (Some(run_id(1)), &None), "nobody traces");
     assert!(bed.claim(51).await.is_none(), "one task, one worker");
     let run = db.run(project, run_id(1)).await.unwrap().unwrap();
     assert_eq!((run.state, run.stage), (RunState::Running, Stage::WaitingForClks));

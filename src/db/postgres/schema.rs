@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0003_reports", sql: include_str!("migrations/0003_reports.sql"), min_binary: 1 },
     Migration { name: "0004_audit", sql: include_str!("migrations/0004_audit.sql"), min_binary: 1 },
     Migration { name: "0005_expiry", sql: include_str!("migrations/0005_expiry.sql"), min_binary: 1 },
+    Migration { name: "0006_traces", sql: include_str!("migrations/0006_traces.sql"), min_binary: 1 },
 ];
 
 const KNOWN: i64 = MIGRATIONS.len() as i64;

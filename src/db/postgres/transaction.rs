@@ -35,6 +35,10 @@ use super::rows::{Param, get, params};
 use crate::db::audit::KeyPlace;
 use crate::db::{DbError, DbResult};
 use crate::domain::audit::Event;
+use crate::telemetry::Operation;
+
+/// Name of the database system in traces.
+const SYSTEM: &str = "postgresql";
 
 /// The server gives a statement of a transaction up after this, and also a transaction whose client has fallen silent: a frozen
 /// worker must not hold its locks for ever.
@@ -211,6 +215,16 @@ impl PostgresDb {
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = DbResult<T>>,
     {
+        let operation = Operation::database(SYSTEM, name);
+        operation.ended(self.tries(name, mode, body).await)
+    }
+
+    /// Runs a transaction, as often as it takes.
+    async fn tries<T, F, Fut>(&self, name: &'static str, mode: Mode, body: F) -> DbResult<T>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = DbResult<T>>,
+    {
         let mut reconnected = false;
         for attempt in 1.. {
             let tx = Tx::new(checkout(&self.pool).await?, mode, self.audit_key.clone());
@@ -251,6 +265,11 @@ impl PostgresDb {
 
     /// Runs one statement by itself, which is a transaction too.
     pub(super) async fn query(&self, sql: &str, params: &[Param<'_>]) -> DbResult<Vec<Row>> {
+        let operation = Operation::database(SYSTEM, "statement");
+        operation.ended(self.once(sql, params).await)
+    }
+
+    async fn once(&self, sql: &str, params: &[Param<'_>]) -> DbResult<Vec<Row>> {
         let client = checkout(&self.pool).await?;
         match answer(PATIENCE, client.query_typed(sql, params)).await {
             Ok(rows) => Ok(rows),

@@ -10,6 +10,7 @@ use crate::db::runs::RunResult;
 use crate::domain::audit::{Action, Actor, Event, Outcome};
 use crate::domain::task::PAYLOAD_VERSION;
 use crate::domain::{ResultType, TaskKind, TokenKind};
+use crate::telemetry::trace;
 
 /// How far in the queue a task's place lies behind that of its predecessor in the same stage: a minute, in microseconds.
 pub(super) const PLACE_STEP: i64 = 60_000_000;
@@ -23,39 +24,41 @@ pub(super) struct Source {
 
 /// Enqueues the task that brings in a party's data.
 pub(super) async fn enqueue_ingest(tx: &Tx, project: &str, payload: &str, now: i64) -> DbResult<()> {
-    let sql = "INSERT INTO tasks (kind, queue, state, project_id, payload_version, payload, place, run_after)
-               VALUES ($1, $2, 'ready', $3, $4, $5, $6, $6)";
+    let sql = "INSERT INTO tasks (kind, queue, state, project_id, payload_version, payload, place, run_after, traceparent)
+               VALUES ($1, $2, 'ready', $3, $4, $5, $6, $6, $7)";
     let kind = TaskKind::Ingest;
-    let version = i64::from(PAYLOAD_VERSION);
-    tx.run(sql, params![kind.name(), kind.queue().name(), project, version, payload, now]).await
+    let (version, traceparent) = (i64::from(PAYLOAD_VERSION), trace::current());
+    tx.run(sql, params![kind.name(), kind.queue().name(), project, version, payload, now, traceparent]).await
 }
 
 /// Queues all created runs of a project, and enqueues their plans, if all its data are there. Returns how many.
 pub(super) async fn queue_runs_if_complete(tx: &Tx, project: &str, now: i64) -> DbResult<usize> {
     let sql = "
         WITH queued AS (
-            UPDATE runs SET state = 'queued' WHERE project_id = $1 AND state = 'created'
+            UPDATE runs SET state = 'queued', traceparent = $6 WHERE project_id = $1 AND state = 'created'
                 AND NOT EXISTS (SELECT FROM parties WHERE project_id = $1 AND state <> 'ready')
             RETURNING id, time_added)
-        INSERT INTO tasks (kind, queue, state, project_id, run_id, payload_version, payload, place, run_after)
-        SELECT $2, $3, 'ready', $1, id, $4, '{}', $5, $5 FROM queued ORDER BY time_added, id
+        INSERT INTO tasks (kind, queue, state, project_id, run_id, payload_version, payload, place, run_after, traceparent)
+        SELECT $2, $3, 'ready', $1, id, $4, '{}', $5, $5, $6 FROM queued ORDER BY time_added, id
         RETURNING 1";
     let (kind, queue) = (TaskKind::Plan.name(), TaskKind::Plan.queue().name());
-    let version = i64::from(PAYLOAD_VERSION);
-    let values = params![project, kind, queue, version, now];
+    let (version, traceparent) = (i64::from(PAYLOAD_VERSION), trace::current());
+    let values = params![project, kind, queue, version, now, traceparent];
     Ok(tx.query(sql, values).await?.len())
 }
 
-/// Moves running runs whose candidates are complete on to their output: one of them, or all that wait for the comparison.
+/// Moves running runs whose candidates are complete on to their output: one of them, or all that wait for the comparison. Each goes
+/// on with the trace that it began in.
 pub(super) async fn enqueue_finish(tx: &Tx, comparison: i64, run: Option<&str>, now: i64) -> DbResult<()> {
     let sql = "
         WITH waiting AS (
-            SELECT r.id, r.project_id, r.time_added, p.result_type FROM runs r JOIN projects p ON p.id = r.project_id
+            SELECT r.id, r.project_id, r.time_added, r.traceparent, p.result_type FROM runs r JOIN projects p ON p.id = r.project_id
             WHERE r.comparison_id = $1 AND r.state = 'running' AND r.id = coalesce($2, r.id)),
         staged AS (
             UPDATE runs SET stage = 3 FROM waiting WHERE runs.id = waiting.id AND waiting.result_type <> $3)
-        INSERT INTO tasks (kind, queue, state, project_id, run_id, comparison_id, payload_version, payload, place, run_after)
-        SELECT $4, $5, 'ready', project_id, id, $1, $6, '{}', $7, $7 FROM waiting ORDER BY time_added, id";
+        INSERT INTO tasks (kind, queue, state, project_id, run_id, comparison_id, payload_version, payload, place, run_after,
+                           traceparent)
+        SELECT $4, $5, 'ready', project_id, id, $1, $6, '{}', $7, $7, traceparent FROM waiting ORDER BY time_added, id";
     let (kind, queue) = (TaskKind::Finish.name(), TaskKind::Finish.queue().name());
     let (two_stages, version) = (ResultType::SimilarityScores.name(), i64::from(PAYLOAD_VERSION));
     let values = params![comparison, run, two_stages, kind, queue, version, now];

@@ -21,11 +21,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction};
+use tracing::Span;
 
 use super::audit::KeyPlace;
 use super::{DbError, DbResult};
 use crate::domain::Clock;
+use crate::telemetry::Operation;
 use actor::Actor;
+
+/// Name of the database system in traces.
+const SYSTEM: &str = "sqlite";
 
 /// A metadata store in a SQLite file; cheap to clone.
 #[derive(Clone)]
@@ -60,8 +65,10 @@ impl SqliteDb {
         T: Send + 'static,
         F: FnOnce(&Transaction, i64) -> DbResult<T> + Send + 'static,
     {
-        let now = self.clock.now().0;
-        self.writer.write(move |tx| body(tx, now)).await
+        // The transaction belongs to whoever asked for it, on the writer's thread too: tasks that it enqueues go on with the trace.
+        let (now, asker) = (self.clock.now().0, Span::current());
+        let operation = Operation::database(SYSTEM, "write");
+        operation.ended(self.writer.write(move |tx| asker.in_scope(|| body(tx, now))).await)
     }
 
     /// Runs queries on one consistent snapshot.
@@ -70,7 +77,8 @@ impl SqliteDb {
         T: Send + 'static,
         F: FnOnce(&Transaction) -> DbResult<T> + Send + 'static,
     {
-        self.reader.read(body).await
+        let operation = Operation::database(SYSTEM, "read");
+        operation.ended(self.reader.read(body).await)
     }
 
     /// Takes back what a process that is known to be dead has held: its uploads, and its tasks (each counts as an expired

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0004_reports", sql: include_str!("migrations/0004_reports.sql"), min_binary: 1 },
     Migration { name: "0005_audit", sql: include_str!("migrations/0005_audit.sql"), min_binary: 1 },
     Migration { name: "0006_expiry", sql: include_str!("migrations/0006_expiry.sql"), min_binary: 1 },
+    Migration { name: "0007_traces", sql: include_str!("migrations/0007_traces.sql"), min_binary: 1 },
 ];
 
 const KNOWN: i64 = MIGRATIONS.len() as i64;

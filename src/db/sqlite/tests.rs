@@ -22,7 +22,15 @@ async fn conforms() {
         assert!(!db.schema_status().await.unwrap().fits(), "an empty store is not ready");
         assert_eq!(
             db.migrate().await.unwrap(),
-            ["0001_tables", "0002_ingest", "0003_monitor", "0004_reports", "0005_audit", "0006_expiry"]
+            [
+                "0001_tables",
+                "0002_ingest",
+                "0003_monitor",
+                "0004_reports",
+                "0005_audit",
+                "0006_expiry",
+                "0007_traces"
+            ]
         );
         db.audit_with(AuditKey::derive(&[7; 32]));
         Bed { db: Arc::new(db), clock }

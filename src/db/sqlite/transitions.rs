@@ -10,6 +10,7 @@ use crate::db::runs::RunResult;
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::task::PAYLOAD_VERSION;
 use crate::domain::{ResultType, TaskKind, TokenKind};
+use crate::telemetry::trace;
 
 /// Payload of an `ingest` task.
 #[derive(Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub(super) struct NewTask<'a> {
     pub number: u32,
     pub payload: &'a str,
     pub comparisons: i64,
+    /// The run that brings about a part of a comparison.
+    pub cause: Option<&'a str>,
 }
 
 /// How far in the queue a task's place lies behind that of its predecessor in the same stage: a minute, in microseconds.
@@ -37,8 +40,8 @@ const PLACE_STEP: i64 = 60_000_000;
 pub(super) fn enqueue(tx: &Connection, task: NewTask, now: i64) -> DbResult<()> {
     tx.prepare_cached(
         "INSERT INTO tasks (kind, queue, state, project_id, run_id, comparison_id, number, payload_version, payload,
-                            comparisons, place, run_after)
-         VALUES (?1, ?2, 'ready', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                            comparisons, place, run_after, cause, traceparent)
+         VALUES (?1, ?2, 'ready', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         task.kind.name(),
@@ -51,15 +54,29 @@ pub(super) fn enqueue(tx: &Connection, task: NewTask, now: i64) -> DbResult<()> 
         task.payload,
         task.comparisons,
         now.saturating_add(i64::from(task.number).saturating_mul(PLACE_STEP)),
-        now
+        now,
+        task.cause,
+        traceparent(tx, task)?
     ])?;
     Ok(())
 }
 
+/// The trace that a task goes on with: the one of whatever enqueues it, save that the end of a run belongs where the run began.
+fn traceparent(tx: &Connection, task: NewTask) -> DbResult<Option<String>> {
+    match (task.kind, task.run) {
+        (TaskKind::Finish, Some(run)) => {
+            Ok(value::<Option<String>>(tx, "SELECT traceparent FROM runs WHERE id = ?1", [run])?.flatten())
+        }
+        _ => Ok(trace::current()),
+    }
+}
+
 /// Queues a created run and enqueues its plan.
 pub(super) fn queue_run(tx: &Connection, project: &str, run: &str, now: i64) -> DbResult<()> {
-    tx.prepare_cached("UPDATE runs SET state = 'queued' WHERE id = ?1 AND state = 'created'")?
-        .execute([run])?;
+    tx.prepare_cached(
+        "UPDATE runs SET state = 'queued', traceparent = ?2 WHERE id = ?1 AND state = 'created'",
+    )?
+    .execute(params![run, trace::current()])?;
     let task = NewTask {
         kind: TaskKind::Plan,
         project,
@@ -68,6 +85,7 @@ pub(super) fn queue_run(tx: &Connection, project: &str, run: &str, now: i64) -> 
         number: 0,
         payload: "{}",
         comparisons: 0,
+        cause: None,
     };
     enqueue(tx, task, now)
 }
@@ -107,6 +125,7 @@ pub(super) fn enqueue_finish(
         number: 0,
         payload: "{}",
         comparisons: 0,
+        cause: None,
     };
     enqueue(tx, task, now)
 }

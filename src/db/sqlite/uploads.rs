@@ -328,6 +328,7 @@ impl Uploads for SqliteDb {
                 number: 0,
                 payload: &source,
                 comparisons: 0,
+                cause: None,
             };
             transitions::enqueue(tx, task, now)?;
             Ok(AcceptExternal::Accepted)

@@ -41,6 +41,13 @@
 {{- $_ := set $env "ANONLINK_LOG" $v.logging.level -}}
 {{- $_ := set $env "ANONLINK_LOG_FORMAT" $v.logging.format -}}
 {{- $_ := set $env "TMPDIR" "/tmp" -}}
+{{- $otlp := $v.telemetry.otlp -}}
+{{- with $otlp.endpoint -}}
+{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}
+{{- $_ := set $env "OTEL_SERVICE_NAME" $otlp.serviceName -}}
+{{- $_ := set $env "OTEL_TRACES_SAMPLER" $otlp.sampler -}}
+{{- $_ := set $env "OTEL_TRACES_SAMPLER_ARG" (include "anonlink.number" $otlp.samplerArg) -}}
+{{- end -}}
 
 {{- /* The API. */ -}}
 {{- $rate := kindIs "invalid" $v.api.rateLimit | ternary (ternary 0 200 (include "anonlink.www" . | eq "true")) $v.api.rateLimit -}}

@@ -30,6 +30,10 @@ Every secret of the service by its environment variable: `value`, or `secret` an
 {{- include "anonlink.addSecret" (list $all "DOWNLOAD_OBJECT_STORE_SECRET_KEY" $objects.downloadSecretKey $objects.downloadExistingSecret $objects.downloadExistingSecretSecretKey) -}}
 {{- end -}}
 {{- end -}}
+{{- $otlp := .Values.telemetry.otlp -}}
+{{- if $otlp.endpoint -}}
+{{- include "anonlink.addSecret" (list $all "OTEL_EXPORTER_OTLP_HEADERS" "" $otlp.existingSecret $otlp.existingSecretKey) -}}
+{{- end -}}
 {{- $tokens := .Values.api.tokens -}}
 {{- include "anonlink.addSecret" (list $all "PROJECT_CREATION_TOKEN" $tokens.creation (ternary $tokens.existingSecret "" (ne $tokens.existingSecretCreationKey "")) $tokens.existingSecretCreationKey) -}}
 {{- include "anonlink.addSecret" (list $all "PROJECT_LIST_TOKEN" $tokens.list (ternary $tokens.existingSecret "" (ne $tokens.existingSecretListKey "")) $tokens.existingSecretListKey) -}}

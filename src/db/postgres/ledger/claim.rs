@@ -30,10 +30,13 @@ pub(super) fn claimed(row: &Row, lease: Lease) -> DbResult<ClaimedTask> {
             part: json::<Part>(get(row, "payload")?, "payload")?,
         },
     };
+    let cause: Option<&str> = get(row, "cause")?;
     Ok(ClaimedTask {
         id: TaskId(get(row, "id")?),
         lease,
         project: parsed(row, "project_id")?,
+        cause: work.run().or_else(|| cause?.parse().ok()),
+        traceparent: get(row, "traceparent")?,
         work,
         attempt: number(row, "claims")?,
     })

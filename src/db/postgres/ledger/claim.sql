@@ -23,7 +23,7 @@ claimed AS (
     SET state = 'leased', lease = $3, lease_expires = clock.now + $4, worker = $5, claims = claims + 1,
         time_claimed = clock.now
     FROM next, clock WHERE tasks.id = next.id
-    RETURNING tasks.id, kind, project_id, run_id, comparison_id, number, payload, claims),
+    RETURNING tasks.id, kind, project_id, run_id, comparison_id, number, payload, claims, cause, traceparent),
 -- The first claim of a plan starts its run. A run that is being changed by another is left alone: it is being deleted or failed, and
 -- if that is undone then the end of the plan starts it.
 started AS (

@@ -14,6 +14,7 @@ use crate::db::{DbError, DbResult, Lease};
 use crate::domain::audit::{Action, Actor, Event};
 use crate::domain::task::{PAYLOAD_VERSION, PlannedPart};
 use crate::domain::{TaskId, TaskKind};
+use crate::telemetry::trace;
 
 const COMPARED: &str = include_str!("compared.sql");
 
@@ -152,7 +153,7 @@ async fn planned(tx: &Tx, project: &str, run: &str, plan: &Plan, now: i64) -> Db
     let (comparison, complete) = match tx.first(sql, params![project, plan.key.as_slice(), threshold]).await?
     {
         Some(row) => (get(&row, "id")?, get(&row, "complete")?),
-        None => (new_comparison(tx, project, threshold, plan, now).await?, plan.parts.is_empty()),
+        None => (new_comparison(tx, (project, run), threshold, plan, now).await?, plan.parts.is_empty()),
     };
     let sql = "UPDATE runs SET comparison_id = $2, stage = 2, time_started = coalesce(time_started, $3),
                                state = CASE WHEN state = 'queued' THEN 'running' ELSE state END
@@ -164,7 +165,13 @@ async fn planned(tx: &Tx, project: &str, run: &str, plan: &Plan, now: i64) -> Db
     Ok(())
 }
 
-async fn new_comparison(tx: &Tx, project: &str, threshold: f64, plan: &Plan, now: i64) -> DbResult<i64> {
+async fn new_comparison(
+    tx: &Tx,
+    (project, run): (&str, &str),
+    threshold: f64,
+    plan: &Plan,
+    now: i64,
+) -> DbResult<i64> {
     let total = plan.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.comparisons));
     let total = signed(total.unwrap_or(u64::MAX))?;
     let state = if plan.parts.is_empty() { "complete" } else { "open" };
@@ -176,7 +183,7 @@ async fn new_comparison(tx: &Tx, project: &str, threshold: f64, plan: &Plan, now
     let row = row.ok_or_else(|| DbError::Corrupt("a comparison without its number".into()))?;
     let comparison = get(&row, "id")?;
     for (batch, parts) in (0_i64..).zip(plan.parts.chunks(BATCH)) {
-        enqueue_parts(tx, project, comparison, batch * BATCH as i64, parts, now).await?;
+        enqueue_parts(tx, (project, run), comparison, batch * BATCH as i64, parts, now).await?;
     }
     Ok(comparison)
 }
@@ -184,7 +191,7 @@ async fn new_comparison(tx: &Tx, project: &str, threshold: f64, plan: &Plan, now
 /// Enqueues parts of a comparison, numbered from `first`.
 async fn enqueue_parts(
     tx: &Tx,
-    project: &str,
+    (project, run): (&str, &str),
     comparison: i64,
     first: i64,
     parts: &[PlannedPart],
@@ -192,16 +199,29 @@ async fn enqueue_parts(
 ) -> DbResult<()> {
     let sql = "
         INSERT INTO tasks (kind, queue, state, project_id, comparison_id, number, payload_version, payload,
-                           comparisons, place, run_after)
-        SELECT $1, $2, 'ready', $3, $4, $5 + n - 1, $6, payload, comparisons, $7 + ($5 + n - 1) * $8, $7
+                           comparisons, place, run_after, cause, traceparent)
+        SELECT $1, $2, 'ready', $3, $4, $5 + n - 1, $6, payload, comparisons, $7 + ($5 + n - 1) * $8, $7, $11, $12
         FROM unnest($9, $10) WITH ORDINALITY AS parts (payload, comparisons, n) ORDER BY n";
     let kind = TaskKind::Compare;
     let payloads = parts.iter().map(|planned| to_json(&planned.part)).collect::<DbResult<Vec<String>>>()?;
     let comparisons =
         parts.iter().map(|planned| signed(planned.comparisons)).collect::<DbResult<Vec<i64>>>()?;
     let (queue, kind, version) = (kind.queue().name(), kind.name(), i64::from(PAYLOAD_VERSION));
-    let values =
-        params![kind, queue, project, comparison, first, version, now, PLACE_STEP, payloads, comparisons];
+    let traceparent = trace::current();
+    let values = params![
+        kind,
+        queue,
+        project,
+        comparison,
+        first,
+        version,
+        now,
+        PLACE_STEP,
+        payloads,
+        comparisons,
+        run,
+        traceparent
+    ];
     tx.run(sql, values).await
 }
 

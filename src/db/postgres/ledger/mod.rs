@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::PostgresDb;
 use super::rows::{blob, get, micros, number, params, parsed, text};
 use crate::db::ledger::{
-    CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, QueueCounts, RunForWork,
+    CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, PoolCounts, QueueCounts, RunForWork,
 };
 use crate::db::{DbResult, Lease};
 use crate::domain::task::PAYLOAD_VERSION;
@@ -122,5 +122,10 @@ impl Ledger for PostgresDb {
             })
         });
         Ok(LedgerCounts::of(queues.collect::<DbResult<Vec<_>>>()?))
+    }
+
+    fn pool(&self) -> Option<PoolCounts> {
+        let deadpool_postgres::Status { max_size: max, size: open, available, .. } = self.pool.status();
+        Some(PoolCounts { in_use: open.saturating_sub(available), open, max })
     }
 }

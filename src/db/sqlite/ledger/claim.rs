@@ -45,10 +45,13 @@ fn claimed(row: &Row, lease: Lease) -> DbResult<ClaimedTask> {
             part: json::<Part>(&row.get::<_, String>("payload")?, "payload")?,
         },
     };
+    let cause: Option<String> = row.get("cause")?;
     Ok(ClaimedTask {
         id: TaskId(row.get("id")?),
         lease,
         project: parsed(row, "project_id")?,
+        cause: work.run().or_else(|| cause?.parse().ok()),
+        traceparent: row.get("traceparent")?,
         work,
         attempt: number(row, "claims")?,
     })

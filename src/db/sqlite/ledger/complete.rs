@@ -90,7 +90,7 @@ fn planned(tx: &Connection, project: &str, run: &str, plan: &Plan, now: i64) -> 
     let joined = first(tx, sql, params![project, plan.key, threshold], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (comparison, complete) = match joined {
         Some(found) => found,
-        None => (new_comparison(tx, project, threshold, plan, now)?, plan.parts.is_empty()),
+        None => (new_comparison(tx, (project, run), threshold, plan, now)?, plan.parts.is_empty()),
     };
     tx.prepare_cached("UPDATE runs SET comparison_id = ?2, stage = 2 WHERE id = ?1")?
         .execute(params![run, comparison])?;
@@ -100,7 +100,13 @@ fn planned(tx: &Connection, project: &str, run: &str, plan: &Plan, now: i64) -> 
     Ok(())
 }
 
-fn new_comparison(tx: &Connection, project: &str, threshold: f64, plan: &Plan, now: i64) -> DbResult<i64> {
+fn new_comparison(
+    tx: &Connection,
+    (project, run): (&str, &str),
+    threshold: f64,
+    plan: &Plan,
+    now: i64,
+) -> DbResult<i64> {
     let total = plan.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.comparisons));
     let total = signed(total.unwrap_or(u64::MAX))?;
     let state = if plan.parts.is_empty() { "complete" } else { "open" };
@@ -118,6 +124,7 @@ fn new_comparison(tx: &Connection, project: &str, threshold: f64, plan: &Plan, n
             number,
             payload: &to_json(&planned.part)?,
             comparisons: signed(planned.comparisons)?,
+            cause: Some(run),
         };
         transitions::enqueue(tx, task, now)?;
     }

@@ -1,0 +1,11 @@
+//! The manners of the command line, as the program itself shows them: help, exit statuses, forms of output, errors, terminals.
+
+#[path = "../service/mod.rs"]
+mod service;
+
+mod errors;
+mod forms;
+mod help;
+mod kit;
+mod logs;
+mod terminals;
