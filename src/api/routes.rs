@@ -51,6 +51,7 @@ pub const ROUTES: &[Route] = routes! {
     delete "/api/v1/projects/{project_id}/runs/{run_id}" runs::delete::delete;
     get "/api/v1/projects/{project_id}/runs/{run_id}/status" runs::status::get;
     get "/api/v1/projects/{project_id}/runs/{run_id}/result" runs::result::get;
+    get "/api/v1/projects/{project_id}/runs/{run_id}/summary" runs::summary::get;
 };
 
 /// The whole API as a service, and the pages if they are on.

@@ -13,7 +13,7 @@ use super::runs::RunResult;
 use super::uploads::Verdict;
 use super::{DbResult, Lease};
 use crate::domain::task::{Part, PlannedPart};
-use crate::domain::{ComparisonId, ProjectId, Queue, ResultType, RunId, TaskId, TaskKind};
+use crate::domain::{ComparisonId, ProjectId, Queue, ResultType, RunId, ScoreHistogram, TaskId, TaskKind};
 
 /// Errors after which a task's run fails.
 pub const MAX_ERRORS: u32 = 4;
@@ -127,6 +127,8 @@ pub enum Outcome {
         object: String,
         /// How many candidates it holds.
         candidates: u64,
+        /// The same by score.
+        scores: ScoreHistogram,
         /// The limit on the comparison's candidates in all.
         limit: u64,
         /// Name of the setting behind the limit, for the message.

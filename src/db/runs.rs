@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::DbResult;
-use crate::domain::{ComparisonId, ProjectId, ResultType, RunId, RunState, Stage, Timestamp};
+use crate::domain::{ComparisonId, ProjectId, ResultType, RunId, RunState, ScoreHistogram, Stage, Timestamp};
 use crate::matching::threshold::Threshold;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,9 @@ pub enum RunResult {
         object: String,
         /// How many groups it holds.
         groups: u64,
+        /// How many of them have each size, smallest first; not known of results of an older version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sizes: Option<Vec<GroupSize>>,
     },
     /// The binary similarity file.
     SimilarityScores {
@@ -63,6 +66,37 @@ pub enum RunResult {
         /// How many pairs match.
         matches: u64,
     },
+}
+
+/// How many groups have a size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSize {
+    /// Records in each.
+    pub size: u64,
+    /// How many groups.
+    pub groups: u64,
+}
+
+/// What is known of a comparison's candidates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparisonScores {
+    /// Its floor threshold.
+    pub threshold: f64,
+    /// Candidates in all.
+    pub candidates: u64,
+    /// The candidates by score; `None` if some of them were found by an older version.
+    pub scores: Option<ScoreHistogram>,
+}
+
+impl ComparisonScores {
+    /// The sum over a comparison's parts.
+    pub(super) fn sum(threshold: f64, candidates: u64, parts: Vec<Option<ScoreHistogram>>) -> Self {
+        let scores = parts.into_iter().try_fold(ScoreHistogram::default(), |mut sum, part| {
+            sum.add(&part?);
+            Some(sum)
+        });
+        Self { threshold, candidates, scores }
+    }
 }
 
 impl RunResult {
@@ -130,6 +164,9 @@ pub trait Runs: Send + Sync {
 
     /// Removes a run, its tasks and what only it referred to; its objects are left to the sweeper. False if there was none.
     async fn delete_run(&self, project: ProjectId, run: RunId) -> DbResult<bool>;
+
+    /// The candidates of a completed comparison by score; `None` if it is gone.
+    async fn comparison_scores(&self, comparison: ComparisonId) -> DbResult<Option<ComparisonScores>>;
 
     /// Comparisons per second over the last hundred completed runs; 0 if there is none.
     async fn comparison_rate(&self) -> DbResult<u64>;

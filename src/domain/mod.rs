@@ -17,7 +17,7 @@ pub use ids::{ComparisonId, ProjectId, RunId, TaskId};
 pub use party::{PartyState, UploadSummary};
 pub use project::{NewProject, ProjectError, ResultType};
 pub use random::{Random, random_bytes};
-pub use report::PartyReport;
+pub use report::{PartyReport, ScoreHistogram};
 pub use run::{RunState, Stage};
 pub use task::{Queue, TaskKind};
 pub use time::{Clock, Timestamp};

@@ -3,8 +3,44 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::matching::score::SCORE_BINS;
+
 /// Width of a bin of the density histogram.
 pub const DENSITY_WIDTH: f64 = 0.02;
+
+/// Width of a bin of the histogram of scores.
+pub const SCORE_WIDTH: f64 = 0.01;
+
+/// Candidate pairs by score, in bins of [`SCORE_WIDTH`]; the last holds 1 as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScoreHistogram(Vec<u64>);
+
+impl Default for ScoreHistogram {
+    fn default() -> Self {
+        Self(vec![0; SCORE_BINS])
+    }
+}
+
+impl From<[u64; SCORE_BINS]> for ScoreHistogram {
+    fn from(counts: [u64; SCORE_BINS]) -> Self {
+        Self(counts.to_vec())
+    }
+}
+
+impl ScoreHistogram {
+    /// The pairs in each bin.
+    pub fn counts(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// Adds the pairs of another part of the same comparison.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, more) in self.0.iter_mut().zip(&other.0) {
+            *sum = sum.saturating_add(*more);
+        }
+    }
+}
 
 /// A party's upload as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

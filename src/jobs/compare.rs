@@ -12,10 +12,11 @@ use super::facts::{Facts, PartyFacts, layout_bytes};
 use super::slot::Slot;
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Outcome};
-use crate::domain::ComparisonId;
 use crate::domain::task::Part;
+use crate::domain::{ComparisonId, ScoreHistogram};
 use crate::matching::blocked::{Blocked, compare_blocks};
 use crate::matching::key::PartyPair;
+use crate::matching::score::ScoreBins;
 use crate::matching::search::{Stats, compare_tiles};
 use crate::matching::sort::sort_keys;
 use crate::store::name;
@@ -43,12 +44,12 @@ pub(super) async fn compare(
     let facts = context.facts(task.project, work.comparison, work.threshold).await?;
     let object = name::candidates(task.project, work.number, &task.lease.hex());
     context.announce(task, &object).await?;
-    let candidates = match facts.spec.layout.fits_u64() {
+    let (candidates, scores) = match facts.spec.layout.fits_u64() {
         true => search::<u64>(context, task, &facts, &work, &object, cancelled, slot).await?,
         false => search::<u128>(context, task, &facts, &work, &object, cancelled, slot).await?,
     };
     let (limit, limit_name) = context.settings.limit(facts.result_type);
-    Ok(Outcome::Compared { object, candidates, limit, limit_name })
+    Ok(Outcome::Compared { object, candidates, scores, limit, limit_name })
 }
 
 async fn search<K: FileKey>(
@@ -59,7 +60,7 @@ async fn search<K: FileKey>(
     object: &str,
     cancelled: &Arc<AtomicBool>,
     slot: &Slot,
-) -> Result<u64, JobError> {
+) -> Result<(u64, ScoreHistogram), JobError> {
     let (limit, limit_name) = context.settings.limit(facts.result_type);
     let enough = move |found: usize| match found as u64 > limit {
         true => Err(JobError::Permanent(format!(
@@ -130,22 +131,23 @@ async fn search<K: FileKey>(
             keys
         }
     };
-    let layout = facts.spec.layout;
-    let keys = blocking(move || {
+    let (spec, layout) = (facts.spec.clone(), facts.spec.layout);
+    let (keys, scores) = blocking(move || {
         sort_keys(&mut keys, layout.bits());
-        Ok(keys)
+        let scores = ScoreBins::new(&spec.ranks).count(&keys, &layout);
+        Ok((keys, ScoreHistogram::from(scores)))
     })
     .await?;
     slot.computed().await;
     let (store, handle, object) = (context.store.clone(), Handle::current(), object.to_owned());
     let cancelled = cancelled.clone();
-    blocking(move || {
+    let written = blocking(move || {
         let stop = || cancelled.load(Ordering::Relaxed);
         let mut writer = KeyWriter::new(&store, &handle, &object, &layout_bytes(&layout), &stop)?;
         writer.write(&keys)?;
         writer.finish()
-    })
-    .await
+    });
+    Ok((written.await?, scores))
 }
 
 /// Adds to what this process has compared; work that is done again counts again.

@@ -3,6 +3,7 @@
 //! Memory: two windows per merged run of files (64 MiB at most), a few batches, and the solver's, which grows with the records
 //! (and, for three or more parties, the edges between groups that may still merge), never with the candidates.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +19,7 @@ use super::{JobContext, JobError};
 use crate::codec::results::{GroupsText, TextFormat, mask_json, permutation_json};
 use crate::codec::similarity_file::{SIMILARITY_HEADER, SimilarityPair, write_pairs};
 use crate::db::ledger::{ClaimedTask, Outcome, RunForWork};
-use crate::db::runs::RunResult;
+use crate::db::runs::{GroupSize, RunResult};
 use crate::domain::{ComparisonId, ResultType, RunId};
 use crate::matching::key::PartyPair;
 use crate::matching::permutation::permute;
@@ -167,13 +168,16 @@ impl Finishing {
         let object = self.announce(ResultType::Groups.name())?;
         let mut output = Output::new(self, &object);
         let mut text = GroupsText::new(TextFormat::Json, &mut output.buffer);
+        let mut sizes = BTreeMap::new();
         for group in groups.iter() {
+            *sizes.entry(group.len() as u64).or_insert(0) += 1;
             text.group(group.iter().map(|(party, row)| (u32::from(*party), *row)), &mut output.buffer);
             output.flush_if_large()?;
         }
         let groups = text.finish(&mut output.buffer);
         output.finish()?;
-        Ok(RunResult::Groups { object, groups })
+        let sizes = sizes.into_iter().map(|(size, groups)| GroupSize { size, groups }).collect();
+        Ok(RunResult::Groups { object, groups, sizes: Some(sizes) })
     }
 
     fn similarity<K: FileKey>(&self, files: &[KeyFile]) -> Result<RunResult, JobError> {

@@ -102,7 +102,13 @@ async fn runs_workers_and_queues_are_told_without_identifiers() {
 }
 
 fn compared(object: &str) -> Outcome {
-    Outcome::Compared { object: object.into(), candidates: 1, limit: 10, limit_name: "LIMIT" }
+    Outcome::Compared {
+        object: object.into(),
+        candidates: 1,
+        scores: Default::default(),
+        limit: 10,
+        limit_name: "LIMIT",
+    }
 }
 
 #[tokio::test]

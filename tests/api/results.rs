@@ -38,7 +38,7 @@ async fn groups_are_sent_as_they_are_stored() {
     let project = service.project(json!({})).await;
     let object = format!("{}/result", project.id);
     let document = b"{\"groups\":[[[0,0],[1,1]]]}".to_vec();
-    let result = RunResult::Groups { object: object.clone(), groups: 1 };
+    let result = RunResult::Groups { object: object.clone(), groups: 1, sizes: None };
     let (run, receipts) = completed(&service, &project, &[(&object, document.clone())], result).await;
     let path = format!("{run}/result");
     let answer = service.get(&path, &project.result).await;
@@ -114,7 +114,7 @@ async fn a_lost_object_is_our_failure_and_a_deleted_run_nobodys() {
     let service = Service::start().await;
     let project = service.project(json!({})).await;
     let object = format!("{}/result", project.id);
-    let result = RunResult::Groups { object: object.clone(), groups: 1 };
+    let result = RunResult::Groups { object: object.clone(), groups: 1, sizes: None };
     let (run, _) = completed(&service, &project, &[(&object, b"{}".to_vec())], result).await;
     service.store.delete(&object).await.unwrap();
     let failed = service.get(&format!("{run}/result"), &project.result).await;

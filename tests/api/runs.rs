@@ -25,6 +25,7 @@ pub async fn compare(service: &Service, project: &Project) {
     let outcome = Outcome::Compared {
         object: object.clone(),
         candidates: 1,
+        scores: Default::default(),
         limit: 100,
         limit_name: "SOLVER_MAX_CANDIDATE_PAIRS",
     };
@@ -74,7 +75,7 @@ async fn a_run_goes_through_its_stages() {
     compare(&service, &project).await;
     assert_eq!(stage(&status().await), (3, None));
     let object = format!("{}/result-groups-x", project.id);
-    let result = RunResult::Groups { object: object.clone(), groups: 0 };
+    let result = RunResult::Groups { object: object.clone(), groups: 0, sizes: None };
     service
         .complete(service.claim().await, &[(&object, b"{\"groups\":[]}".to_vec())], Outcome::Finished(result))
         .await;

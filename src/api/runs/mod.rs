@@ -6,3 +6,4 @@ pub mod get;
 pub mod list;
 pub mod result;
 pub mod status;
+pub mod summary;

@@ -45,16 +45,7 @@ pub async fn get(
 ) -> Result<Response, ApiError> {
     let caller = Caller::reader(&state, &target.project, &headers).await?;
     let run = caller.run(&state, &target.run).await?;
-    let result = match run.state {
-        RunState::Completed => run.result.clone(),
-        RunState::Error => return Err(ApiError::RunFailed(run.message.unwrap_or_default())),
-        other => {
-            let detail = format!("the result is not ready: the state of the run is {other}, not completed");
-            return Err(ApiError::NotReady(detail));
-        }
-    };
-    let result = result.ok_or_else(|| ApiError::Internal("a completed run has no result".to_owned()))?;
-    match (result, caller.kind) {
+    match (completed(&run)?, caller.kind) {
         (RunResult::Groups { object, .. }, _) => stored(&state, &caller, &run, &object).await,
         (RunResult::Permutations { mask, .. }, TokenKind::Result) => {
             stored(&state, &caller, &run, &mask).await
@@ -73,6 +64,22 @@ pub async fn get(
             Ok(answer(None, similarity_text(file)))
         }
     }
+}
+
+/// Where the result of a run lies.
+///
+/// # Errors
+/// 404 while the run isn't completed, 500 if it failed.
+pub fn completed(run: &RunRecord) -> Result<RunResult, ApiError> {
+    let result = match run.state {
+        RunState::Completed => run.result.clone(),
+        RunState::Error => return Err(ApiError::RunFailed(run.message.clone().unwrap_or_default())),
+        other => {
+            let detail = format!("the result is not ready: the state of the run is {other}, not completed");
+            return Err(ApiError::NotReady(detail));
+        }
+    };
+    result.ok_or_else(|| ApiError::Internal("a completed run has no result".to_owned()))
 }
 
 /// Credentials to get the binary file, and where it is.

@@ -2,15 +2,26 @@
 
 use super::*;
 use crate::db::ledger::{Held, Work};
-use crate::db::runs::{CreateRun, RunResult};
-use crate::domain::{RunState, Stage, TaskKind};
+use crate::db::runs::{CreateRun, GroupSize, RunResult};
+use crate::domain::{RunState, ScoreHistogram, Stage, TaskKind};
+
+/// So many candidates in the best bin, and one more in another for the sake of it.
+fn scores(candidates: u64) -> ScoreHistogram {
+    let mut counts = [0; 100];
+    (counts[99], counts[80]) = (candidates, 1);
+    counts.into()
+}
 
 fn candidates(object: String, candidates: u64) -> Outcome {
-    Outcome::Compared { object, candidates, limit: 1000, limit_name: "LIMIT" }
+    Outcome::Compared { object, candidates, scores: scores(candidates), limit: 1000, limit_name: "LIMIT" }
+}
+
+fn sizes() -> Vec<GroupSize> {
+    vec![GroupSize { size: 2, groups: 1 }, GroupSize { size: 3, groups: 2 }]
 }
 
 fn groups(object: String) -> Outcome {
-    Outcome::Finished(RunResult::Groups { object, groups: 3 })
+    Outcome::Finished(RunResult::Groups { object, groups: 3, sizes: Some(sizes()) })
 }
 
 impl Bed {
@@ -68,12 +79,16 @@ pub(super) async fn a_run_goes_its_way(bed: Bed) {
     let files = db.candidate_files(comparison).await.unwrap().unwrap();
     assert_eq!((files.objects.len(), files.candidates, files.threshold), (3, 15, 0.8));
     assert!(files.objects.iter().all(|(_, candidates)| *candidates == 5));
+    let found = db.comparison_scores(comparison).await.unwrap().unwrap();
+    assert_eq!((found.threshold, found.candidates), (0.8, 15));
+    let counts = found.scores.unwrap();
+    assert_eq!((counts.counts()[99], counts.counts()[80], counts.counts().iter().sum::<u64>()), (15, 3, 18));
     assert_eq!(db.run(project, run).await.unwrap().unwrap().stage, Stage::Output);
     let object = bed.object(&task, "result").await;
     assert_eq!(db.complete(task.id, task.lease, &groups(object.clone())).await.unwrap(), Held::Yes);
     let run = db.run(project, run).await.unwrap().unwrap();
     assert_eq!(run.state, RunState::Completed);
-    assert_eq!(run.result, Some(RunResult::Groups { object, groups: 3 }));
+    assert_eq!(run.result, Some(RunResult::Groups { object, groups: 3, sizes: Some(sizes()) }));
     assert!(run.time_completed >= run.time_started && run.time_started >= Some(run.time_added));
     assert!(bed.claim(80).await.is_none());
     assert_eq!(db.ledger_counts().await.unwrap(), Default::default());

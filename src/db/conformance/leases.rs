@@ -45,8 +45,13 @@ pub(super) async fn a_late_writer_does_not_revive_what_is_being_swept(bed: Bed) 
         std::slice::from_ref(&object),
         "a sweeper is about to delete it, and nobody has rescued the task"
     );
-    let outcome =
-        Outcome::Compared { object: object.clone(), candidates: 5, limit: 100, limit_name: "LIMIT" };
+    let outcome = Outcome::Compared {
+        object: object.clone(),
+        candidates: 5,
+        scores: Default::default(),
+        limit: 100,
+        limit_name: "LIMIT",
+    };
     assert!(!matches!(db.complete(late.id, late.lease, &outcome).await, Ok(Held::Yes)));
     assert_eq!(bed.dead().await, [object]);
 }
@@ -85,8 +90,13 @@ pub(super) async fn what_is_live_can_not_be_discarded(bed: Bed) {
     assert_eq!(db.complete(task.id, task.lease, &plan(1)).await.unwrap(), Held::Yes);
     let task = bed.must_claim(51).await;
     let object = bed.object(&task, "candidates").await;
-    let outcome =
-        Outcome::Compared { object: object.clone(), candidates: 5, limit: 100, limit_name: "LIMIT" };
+    let outcome = Outcome::Compared {
+        object: object.clone(),
+        candidates: 5,
+        scores: Default::default(),
+        limit: 100,
+        limit_name: "LIMIT",
+    };
     assert_eq!(db.complete(task.id, task.lease, &outcome).await.unwrap(), Held::Yes);
     db.discard_objects(std::slice::from_ref(&object), project, task.lease).await.unwrap();
     bed.clock.advance(TTL);

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 
 use super::rows::{get, json, number, params, parsed, text};
 use super::{PostgresDb, audit, transitions};
-use crate::db::runs::{CreateRun, NewRun, RunRecord, Runs};
+use crate::db::runs::{ComparisonScores, CreateRun, NewRun, RunRecord, Runs};
 use crate::db::{DbError, DbResult};
 use crate::domain::audit::{Action, Event};
 use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp, TokenKind};
@@ -96,6 +96,17 @@ impl Runs for PostgresDb {
         let (project, run) = (&*project, &*run);
         self.transaction("delete_run", |tx| async move { transitions::delete_run(&tx, project, run).await })
             .await
+    }
+
+    async fn comparison_scores(&self, comparison: ComparisonId) -> DbResult<Option<ComparisonScores>> {
+        let sql = "SELECT threshold, candidates,
+                          ARRAY(SELECT scores FROM candidate_files WHERE comparison_id = $1) AS scores
+                   FROM comparisons WHERE id = $1 AND state = 'complete'";
+        let Some(row) = self.first(sql, params![comparison.0]).await? else { return Ok(None) };
+        let parts: Vec<Option<&str>> = get(&row, "scores")?;
+        let parts = parts.into_iter().map(|text| text.map(|text| json(text, "scores")).transpose());
+        let parts = parts.collect::<DbResult<_>>()?;
+        Ok(Some(ComparisonScores::sum(get(&row, "threshold")?, number(&row, "candidates")?, parts)))
     }
 
     async fn comparison_rate(&self) -> DbResult<u64> {

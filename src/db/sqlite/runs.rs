@@ -6,7 +6,7 @@ use rusqlite::{Row, params};
 use super::projects::has_expired;
 use super::rows::{collect, first, json, number, parsed, value};
 use super::{SqliteDb, audit, transitions};
-use crate::db::runs::{CreateRun, NewRun, RunRecord, Runs};
+use crate::db::runs::{ComparisonScores, CreateRun, NewRun, RunRecord, Runs};
 use crate::db::{DbError, DbResult};
 use crate::domain::audit::{Action, Event};
 use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp, TokenKind};
@@ -98,6 +98,22 @@ impl Runs for SqliteDb {
     async fn delete_run(&self, project: ProjectId, run: RunId) -> DbResult<bool> {
         self.write(move |tx, now| transitions::delete_run(tx, &project.to_string(), &run.to_string(), now))
             .await
+    }
+
+    async fn comparison_scores(&self, comparison: ComparisonId) -> DbResult<Option<ComparisonScores>> {
+        self.read(move |tx| {
+            let sql = "SELECT threshold, candidates FROM comparisons WHERE id = ?1 AND state = 'complete'";
+            let found = first(tx, sql, [comparison.0], |row| {
+                Ok((row.get::<_, f64>("threshold")?, row.get::<_, i64>("candidates")?.unsigned_abs()))
+            })?;
+            let Some((threshold, candidates)) = found else { return Ok(None) };
+            let sql = "SELECT scores FROM candidate_files WHERE comparison_id = ?1";
+            let parts = collect(tx, sql, [comparison.0], |row| {
+                row.get::<_, Option<String>>("scores")?.map(|text| json(&text, "scores")).transpose()
+            })?;
+            Ok(Some(ComparisonScores::sum(threshold, candidates, parts)))
+        })
+        .await
     }
 
     async fn comparison_rate(&self) -> DbResult<u64> {

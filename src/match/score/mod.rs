@@ -11,12 +11,15 @@
 //! that reach the floor threshold. How a rank is found at the rate of the kernels is told in `finder`; the
 //! way back is a table of doubles where it is small, else arithmetic on the fraction (`farey`).
 
+mod bins;
 mod farey;
 mod finder;
 
 use super::encoding::EncodingSize;
 use super::threshold::{NeedTable, Threshold};
 use finder::{Direct, Fixed};
+
+pub use bins::{SCORE_BINS, ScoreBins};
 
 /// The score of a pair with `and` bits in common and `sum` = |a| + |b|. 0 where the sum is.
 #[inline]

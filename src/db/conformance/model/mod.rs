@@ -330,11 +330,17 @@ impl Driver<'_> {
             }
             TaskKind::Compare => (
                 End::Compared { object: object.clone(), candidates },
-                Outcome::Compared { object, candidates, limit: LIMIT, limit_name: LIMIT_NAME },
+                Outcome::Compared {
+                    object,
+                    candidates,
+                    scores: Default::default(),
+                    limit: LIMIT,
+                    limit_name: LIMIT_NAME,
+                },
             ),
             TaskKind::Finish => {
                 let result = match held.objects.len() {
-                    1 => RunResult::Groups { object, groups: 1 },
+                    1 => RunResult::Groups { object, groups: 1, sizes: None },
                     _ => RunResult::Permutations {
                         mask: object,
                         permutations: [held.objects[1].clone(), held.objects[2].clone()],

@@ -1,4 +1,5 @@
--- Records one part of a comparison. $1 comparison, $2 number of the part, $3 object, $4 candidates, $5 comparisons done, $6 lease.
+-- Records one part of a comparison. $1 comparison, $2 number of the part, $3 object, $4 candidates, $5 comparisons done, $6 lease,
+-- $7 candidates by score.
 -- alive = 0: the object had been swept, and the transaction must be undone.
 -- The comparison's row, which all its tasks count down, is locked from here to the commit that follows.
 WITH alive AS (
@@ -9,7 +10,7 @@ spare AS (
     UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL
     WHERE lease = $6 AND name <> $3),
 file AS (
-    INSERT INTO candidate_files (comparison_id, number, object, candidates) VALUES ($1, $2, $3, $4)),
+    INSERT INTO candidate_files (comparison_id, number, object, candidates, scores) VALUES ($1, $2, $3, $4, $7)),
 counted AS (
     UPDATE comparisons
     SET outstanding = outstanding - 1, done = done + $5, candidates = candidates + $4,

@@ -235,11 +235,12 @@ async fn compared(
     hold: Hold,
     now: i64,
 ) -> DbResult<bool> {
-    let Outcome::Compared { object, candidates, limit, limit_name } = outcome else {
+    let Outcome::Compared { object, candidates, scores, limit, limit_name } = outcome else {
         return Err(DbError::Corrupt("an outcome that doesn't fit its task".into()));
     };
     let (lease, candidates) = (lease.0.as_slice(), signed(*candidates)?);
-    let values = params![comparison, row.number, *object, candidates, row.comparisons, lease];
+    let scores = to_json(scores)?;
+    let values = params![comparison, row.number, *object, candidates, row.comparisons, lease, scores];
     let counted = tx.first(COMPARED, values).await?;
     let counted = counted.ok_or_else(|| DbError::Corrupt("a task without its comparison".into()))?;
     swept(get::<i64>(&counted, "alive")? == 1)?;

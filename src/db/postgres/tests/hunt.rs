@@ -102,11 +102,17 @@ async fn work(db: &PostgresDb, parts: u32) -> Option<(i64, Held)> {
         Work::Plan { .. } => plan(parts),
         Work::Compare { .. } => {
             db.register_object(&object, task.project, lease, TTL).await.unwrap();
-            Outcome::Compared { object, candidates: 1, limit: 1_000_000, limit_name: "LIMIT" }
+            Outcome::Compared {
+                object,
+                candidates: 1,
+                scores: Default::default(),
+                limit: 1_000_000,
+                limit_name: "LIMIT",
+            }
         }
         Work::Finish { .. } => {
             db.register_object(&object, task.project, lease, TTL).await.unwrap();
-            Outcome::Finished(RunResult::Groups { object, groups: 1 })
+            Outcome::Finished(RunResult::Groups { object, groups: 1, sizes: None })
         }
         Work::Ingest { .. } => Outcome::Ingested(Verdict::Error("no".into())),
     };

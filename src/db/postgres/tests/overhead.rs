@@ -37,7 +37,13 @@ async fn measure(name: &str, db: &dyn Db) -> f64 {
         let object = format!("{project}/{}", lease.hex());
         db.register_object(&object, project, lease, TTL).await.unwrap();
         let registered = started.elapsed();
-        let outcome = Outcome::Compared { object, candidates: 1, limit: 1_000_000, limit_name: "LIMIT" };
+        let outcome = Outcome::Compared {
+            object,
+            candidates: 1,
+            scores: Default::default(),
+            limit: 1_000_000,
+            limit_name: "LIMIT",
+        };
         assert_eq!(db.complete(task.id, lease, &outcome).await.unwrap(), Held::Yes);
         let all = [claimed, registered - claimed, started.elapsed() - registered];
         spent.iter_mut().zip(all).for_each(|(sum, one)| *sum += one);

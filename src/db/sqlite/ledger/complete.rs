@@ -11,7 +11,7 @@ use crate::db::ledger::{Held, Outcome, Plan};
 use crate::db::runs::RunResult;
 use crate::db::{DbError, DbResult, Lease};
 use crate::domain::audit::{Action, Actor, Event};
-use crate::domain::{TaskId, TaskKind};
+use crate::domain::{ScoreHistogram, TaskId, TaskKind};
 
 /// What the task row says of its surroundings.
 struct TaskRow {
@@ -52,9 +52,9 @@ pub(super) fn complete(
             swept(uploads::ingested(tx, &row.project, source.party, lease, verdict, now)?)?;
         }
         (Outcome::Planned(plan), Some(run), None) => planned(tx, &row.project, run, plan, now)?,
-        (Outcome::Compared { object, candidates, limit, limit_name }, None, Some(comparison)) => {
+        (Outcome::Compared { object, candidates, scores, limit, limit_name }, None, Some(comparison)) => {
             swept(transitions::enliven_objects(tx, &[object.as_str()], &lease.0)?)?;
-            compared(tx, &row, comparison, object, signed(*candidates)?, now)?;
+            compared(tx, &row, comparison, object, (signed(*candidates)?, scores), now)?;
             check_limit(tx, comparison, *limit, limit_name, now)?;
         }
         (Outcome::Finished(result), Some(run), Some(_)) => {
@@ -136,13 +136,13 @@ fn compared(
     row: &TaskRow,
     comparison: i64,
     object: &str,
-    candidates: i64,
+    (candidates, scores): (i64, &ScoreHistogram),
     now: i64,
 ) -> DbResult<()> {
     tx.prepare_cached(
-        "INSERT INTO candidate_files (comparison_id, number, object, candidates) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO candidate_files (comparison_id, number, object, candidates, scores) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![comparison, row.number, object, candidates])?;
+    .execute(params![comparison, row.number, object, candidates, to_json(scores)?])?;
     let sql = "UPDATE comparisons
                SET outstanding = outstanding - 1, done = done + ?2, candidates = candidates + ?3,
                    state = CASE WHEN outstanding = 1 AND state = 'open' THEN 'complete' ELSE state END
