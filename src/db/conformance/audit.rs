@@ -45,7 +45,7 @@ pub(super) async fn a_projects_life_is_recorded(bed: Bed) {
     db.complete(task.id, task.lease, &plan(0)).await.unwrap();
     let task = bed.must_claim(51).await;
     let object = bed.object(&task, "result").await;
-    let outcome = Outcome::Finished(RunResult::Groups { object, groups: 1 });
+    let outcome = Outcome::Finished(RunResult::Groups { object, groups: 1, sizes: None });
     assert_eq!(db.complete(task.id, task.lease, &outcome).await.unwrap(), Held::Yes);
     assert_eq!(db.complete(task.id, task.lease, &outcome).await.unwrap(), Held::No, "a retry leaves no row");
     let read = Access { project, run: Some(run_id(1)), by: TokenKind::Result, action: Action::ResultRead };
