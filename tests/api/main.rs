@@ -2,6 +2,7 @@
 //!
 //! No worker runs here: runs are taken through their states by hand, so that each state can be looked at.
 
+mod authorization;
 mod bad_input;
 mod connections;
 mod http;

@@ -12,4 +12,5 @@ mod cluster_kills;
 mod cluster_load;
 mod cluster_nginx;
 mod cluster_outages;
+mod cluster_schemathesis;
 mod cluster_selftest;
