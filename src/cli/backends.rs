@@ -94,7 +94,7 @@ impl BackendArgs {
                 (Metadata::Cluster, Arc::new(PostgresDb::connect(&settings)?), store)
             }
             None => {
-                std::fs::create_dir_all(&self.data.data_dir).with_context(failed)?;
+                super::embedded::private_folder(&self.data.data_dir).with_context(failed)?;
                 let db = SqliteDb::open(&self.data.database(), clock.clone()).with_context(failed)?;
                 let store = match s3 {
                     Some(store) => store,

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,6 +46,17 @@ pub(super) fn secret(path: &Path, random: &dyn Random) -> std::io::Result<[u8; 3
     let mut stored = [0; 32];
     File::open(path)?.read_exact(&mut stored)?;
     Ok(stored)
+}
+
+/// Makes a folder that only its owner may enter; one that is there keeps its permissions.
+pub(super) fn private_folder(path: &Path) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// A whole service in this process.
@@ -182,6 +193,22 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left aside");
         std::fs::write(&path, b"short").unwrap();
         assert!(secret(&path, &OsRandom).is_err());
+    }
+
+    #[test]
+    fn a_data_directory_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("var/anonlink");
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        private_folder(&path).unwrap();
+        assert_eq!(mode(), 0o700);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o750)).unwrap();
+        private_folder(&path).unwrap();
+        assert_eq!(mode(), 0o750, "who made it so had a reason");
+        std::fs::write(folder.path().join("file"), b"").unwrap();
+        assert!(private_folder(&folder.path().join("file")).is_err());
     }
 
     #[tokio::test]
