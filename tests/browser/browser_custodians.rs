@@ -73,7 +73,10 @@ fn browser_gives_a_receipt_its_permutation() {
     creator.open_project(&project.id, &project.result);
     creator.click("Show result");
     creator.shows("values of the mask");
-    creator.check(&[404]);
+    let (_, mask) = call(&url, "GET", &path, &project.result, None).unwrap();
+    let ones = mask["mask"].as_array().unwrap().iter().filter(|value| **value == 1).count();
+    creator.shows(&format!("Matches\n{ones}"));
+    creator.check(&[]);
 }
 
 #[test]
