@@ -94,7 +94,9 @@ async fn runs_workers_and_queues_are_told_without_identifiers() {
         (&json!(3), &json!("compute similarity scores"))
     );
     assert_eq!(comparing["comparisons"], json!({"done": 3, "total": 12}));
-    assert!(comparing["rate"].as_f64().unwrap() > 0.0 && comparing["seconds_left"].as_f64().unwrap() > 0.0);
+    // Of twelve comparisons nine are left; the time is told in tenths of a second.
+    let (rate, left) = (comparing["rate"].as_f64().unwrap(), comparing["seconds_left"].as_f64().unwrap());
+    assert!(rate > 0.0 && (left - 9.0 / rate).abs() < 0.06, "{comparing}");
     assert!(comparing["time_started"].is_string() && comparing["time_added"].is_string());
     let solving = &runs[1];
     assert_eq!((&solving["stage"], &solving["comparisons"]["total"]), (&json!(3), &json!(0)));
