@@ -53,7 +53,7 @@ class Server:
         content = answer.read()
         if answer.status != (want or 200):
             sys.exit(f"{method} {path}: {answer.status} {content[:300]!r}")
-        return json.loads(content) if want else content
+        return json.loads(content) if want and content else content
 
     def forget_peak(self):
         """Peak memory counts from now on."""
