@@ -9,6 +9,14 @@ use thiserror::Error;
 /// Bytes in a public identifier or token: 192 bits.
 pub const ID_BYTES: usize = 24;
 
+/// Characters of an identifier that logs, traces and the monitor hold.
+pub const SHOWN: usize = 8;
+
+/// The beginning of an identifier: enough to find or tell apart by, and too little to use it.
+pub fn short(id: impl ToString) -> String {
+    id.to_string().chars().take(SHOWN).collect()
+}
+
 /// A text that is no identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("an identifier is {} lower-case hexadecimal characters", ID_BYTES * 2)]

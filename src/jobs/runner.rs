@@ -21,6 +21,7 @@ use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
 use crate::db::uploads::Verdict;
 use crate::db::{DbResult, Lease};
+use crate::domain::ids::short;
 use crate::domain::{Queue, TaskKind, random_bytes};
 use crate::telemetry::metrics;
 use crate::telemetry::trace::{self, TARGET};
@@ -29,9 +30,6 @@ use crate::telemetry::trace::{self, TARGET};
 const PAUSE: Duration = Duration::from_secs(2);
 /// Longest wait before a failed task is tried again.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
-
-/// Characters of an identifier that logs and traces hold.
-const SHOWN: usize = 8;
 
 /// Runs the tasks of some queues.
 pub struct Runner {
@@ -189,7 +187,7 @@ async fn run_task(
     if what == "failed" || recorded.is_err() {
         span.record("otel.status_code", "error").record("error.type", what);
     }
-    let (project, run) = (short(&task.project), task.cause.as_ref().map(short));
+    let (project, run) = (short(task.project), task.cause.map(short));
     let comparison = task.work.comparison().map(|comparison| comparison.0);
     match recorded {
         Ok(held) => tracing::info!(
@@ -210,11 +208,6 @@ async fn run_task(
         }
     }
     what == "done"
-}
-
-/// The beginning of an identifier: enough to find it by, too little to use it.
-fn short(id: &impl ToString) -> String {
-    id.to_string().chars().take(SHOWN).collect()
 }
 
 /// The task's span, in the trace that brought it about.
@@ -238,7 +231,7 @@ fn traced(task: &ClaimedTask) -> Span {
         anonlink.comparison = task.work.comparison().map(|comparison| comparison.0),
     );
     if !span.is_disabled() {
-        span.record("anonlink.project", short(&task.project));
+        span.record("anonlink.project", short(task.project));
         if let Some(run) = &task.cause {
             span.record("anonlink.run", short(run));
         }

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::health::{Health, seconds};
 use super::rates::Rates;
-use super::redact::{short, told};
+use super::redact::told;
 use crate::db::ledger::QueueCounts;
 use crate::db::monitor::{Failure, HeldTask, LiveWorker, OpenRun, Overview};
+use crate::domain::ids::short;
 use crate::domain::{RunState, Stage, Timestamp};
 
 /// The answer. What the metadata store didn't tell is empty or null.

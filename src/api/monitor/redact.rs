@@ -1,16 +1,11 @@
 //! What strangers may see of an error's message.
 
+use crate::domain::ids::SHOWN;
+
 /// Longest message that is shown.
 const LONGEST: usize = 300;
 /// Hexadecimal digits in a row from which on they are an identifier, a lease or a token.
 const SECRET: usize = 16;
-/// How much of them is shown.
-const SHOWN: usize = 8;
-
-/// The beginning of an identifier: enough to tell projects apart, and no help to anybody else.
-pub(super) fn short(id: impl ToString) -> String {
-    id.to_string().chars().take(SHOWN).collect()
-}
 
 /// A message without what clients have sent, which errors put between quotes, and with identifiers cut short.
 pub(super) fn told(message: &str) -> String {
@@ -57,6 +52,7 @@ fn skip_quoted(rest: &mut std::str::Chars) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::short;
 
     #[test]
     fn identifiers_are_cut_and_quotes_are_emptied() {
