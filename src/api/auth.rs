@@ -5,7 +5,7 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -154,8 +154,13 @@ pub fn prefix(token: &Secret) -> TokenPrefix {
 }
 
 /// The token in the `Authorization` header, bare or after `Bearer`.
-pub(super) fn credential(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let value = headers.get(header::AUTHORIZATION).ok_or(ApiError::MissingHeader("Authorization"))?;
+fn credential(headers: &HeaderMap) -> Result<&str, ApiError> {
+    presented(headers.get(header::AUTHORIZATION))
+}
+
+/// The token in a value of that header.
+pub(super) fn presented(value: Option<&HeaderValue>) -> Result<&str, ApiError> {
+    let value = value.ok_or(ApiError::MissingHeader("Authorization"))?;
     let text = value.to_str().map_err(|_| ApiError::NoAccess)?.trim();
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
@@ -166,7 +171,6 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<&str, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     fn with(value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::api::auth::{Target, credential};
+use crate::api::auth::{Target, presented};
 use crate::api::problem::Refused;
 use crate::api::state::ApiState;
 use crate::db::Db;
@@ -81,19 +81,21 @@ pub async fn watch(State(state): State<Arc<ApiState>>, request: Request, next: N
     let (mut parts, body) = request.into_parts();
     // Paths without parameters have no target, which is no error here.
     let target = Target::from_request_parts(&mut parts, &()).await.unwrap_or_default();
-    let actor = stranger(&parts.headers);
-    let route = parts.extensions.get::<MatchedPath>().map_or("(none)", MatchedPath::as_str);
-    let route = format!("{} {route}", parts.method);
+    // Nearly all requests pass: what a refusal would say is worked out once there is one.
+    let authorization = parts.headers.get(header::AUTHORIZATION).cloned();
+    let (method, path) = (parts.method.clone(), parts.extensions.get::<MatchedPath>().cloned());
     let response = next.run(Request::from_parts(parts, body)).await;
     if let Some(Refused(reason)) = response.extensions().get() {
+        let actor = stranger(authorization.as_ref());
+        let route = format!("{method} {}", path.as_ref().map_or("(none)", MatchedPath::as_str));
         state.refusals.count(Refusal { project: target.project.parse().ok(), actor, route, reason });
     }
     response
 }
 
 /// What a token tells of somebody whom it gave no right. Of what hasn't a token's form nothing is kept: it may be a password.
-fn stranger(headers: &HeaderMap) -> Actor {
-    match credential(headers) {
+fn stranger(authorization: Option<&HeaderValue>) -> Actor {
+    match presented(authorization) {
         Err(_) => Actor { kind: ActorKind::Nobody, token: None },
         Ok(presented) => {
             let token = presented.parse::<Token>().ok().map(|token| TokenPrefix::from(token.digest()));
@@ -105,7 +107,6 @@ fn stranger(headers: &HeaderMap) -> Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::{HeaderValue, header};
 
     fn refusal(token: u32) -> Refusal {
         let token = Some(TokenPrefix(token.to_be_bytes()));
@@ -127,11 +128,9 @@ mod tests {
 
     #[test]
     fn of_a_password_nothing_is_kept() {
-        let with = |value: &str| {
-            stranger(&HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())]))
-        };
+        let with = |value: &str| stranger(Some(&HeaderValue::from_str(value).unwrap()));
         assert_eq!(with("hunter2"), Actor { kind: ActorKind::Unknown, token: None });
         assert!(with(&"0f".repeat(24)).token.is_some());
-        assert_eq!(stranger(&HeaderMap::new()).kind, ActorKind::Nobody);
+        assert_eq!(stranger(None).kind, ActorKind::Nobody);
     }
 }
