@@ -13,14 +13,7 @@ const SIZE: usize = 16;
 
 /// Encodings of different densities, some of them noisy copies of those of another party. Reproducible.
 fn rows(count: usize, seed: u64, alike: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut state = seed | 1;
-    let mut next = move || {
-        // xorshift64*
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    };
+    let mut next = numbers(seed);
     (0..count)
         .map(|row| match alike.get(row * 7 % count).filter(|_| row % 3 == 0) {
             Some(copy) => {

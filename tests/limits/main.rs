@@ -11,7 +11,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use service::{Project, create, parties, post_run, request, result, run_state, serve, upload, wait_for};
+use service::{
+    Project, create, parties, post_run, request, result, run_state, serve, upload, upload_answer, wait_for,
+};
 
 /// A disk of its own, unmounted when dropped.
 struct Disk {
@@ -77,11 +79,7 @@ fn said((status, body): (u16, Vec<u8>)) -> (u16, String) {
 }
 
 fn binary(url: &str, project: &Project, party: usize, rows: &[u8]) -> (u16, String) {
-    let count = (rows.len() / 128).to_string();
-    let headers =
-        [("Content-Type", "application/octet-stream"), ("Hash-Count", count.as_str()), ("Hash-Size", "128")];
-    let path = format!("/projects/{}/binaryclks", project.id);
-    said(request(url, "POST", &path, &project.updates[party], rows, &headers).unwrap())
+    said(upload_answer(url, project, party, 128, rows).unwrap())
 }
 
 fn large_project(url: &str) -> (u16, String) {

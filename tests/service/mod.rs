@@ -188,11 +188,22 @@ pub fn create(url: &str, result_type: &str) -> std::io::Result<Project> {
 
 /// Uploads a party's packed encodings; the status.
 pub fn upload(url: &str, project: &Project, party: usize, size: usize, rows: &[u8]) -> std::io::Result<u16> {
+    Ok(upload_answer(url, project, party, size, rows)?.0)
+}
+
+/// Uploads a party's encodings of `size` bytes; the whole answer.
+pub fn upload_answer(
+    url: &str,
+    project: &Project,
+    party: usize,
+    size: usize,
+    rows: &[u8],
+) -> std::io::Result<Answer> {
     let (count, size) = ((rows.len() / size).to_string(), size.to_string());
     let headers =
         [("Content-Type", "application/octet-stream"), ("Hash-Count", &count), ("Hash-Size", &size)];
     let path = format!("/projects/{}/binaryclks", project.id);
-    Ok(request(url, "POST", &path, &project.updates[party], rows, &headers)?.0)
+    request(url, "POST", &path, &project.updates[party], rows, &headers)
 }
 
 /// Posts a run; its identifier.
@@ -216,16 +227,20 @@ pub fn result(url: &str, project: &Project, run: &str) -> std::io::Result<Answer
     request(url, "GET", &format!("/projects/{}/runs/{run}/result", project.id), &project.result, b"", &[])
 }
 
-/// Two parties of `rows` encodings of 128 bytes; every third record of the second is a noisy copy. Reproducible.
-pub fn parties(rows: usize, seed: u64) -> [Vec<u8>; 2] {
+/// Numbers that follow from a seed (xorshift64*, Vigna 2016).
+pub fn numbers(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed | 1;
-    let mut next = move || {
-        // xorshift64*
+    move || {
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
         state.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    };
+    }
+}
+
+/// Two parties of `rows` encodings of 128 bytes; every third record of the second is a noisy copy. Reproducible.
+pub fn parties(rows: usize, seed: u64) -> [Vec<u8>; 2] {
+    let mut next = numbers(seed);
     let mut sparse = |bytes: &mut [u8]| {
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&(next() & (next() | next())).to_le_bytes());

@@ -156,16 +156,7 @@ pub(super) async fn many_writers_leave_no_gap(bed: Bed) {
                 let access = Access { project, run: None, by: TokenKind::Result, action: Action::ResultRead };
                 db.record_access(access).await.unwrap();
                 // New projects meet at the server's chain.
-                let new = NewProject {
-                    schema: serde_json::json!({}),
-                    result_type: ResultType::Groups,
-                    parties: 2,
-                    name: String::new(),
-                    notes: String::new(),
-                    uses_blocking: false,
-                    expires_in: None,
-                    creator: crate::domain::audit::Actor::ANYONE,
-                };
+                let new = new_project(ResultType::Groups);
                 let seed = 1000 + writer * 100 + turn;
                 let updates = [token(seed * 10 + 1), token(seed * 10 + 2)];
                 db.create_project(project_id(seed), &new, &updates, token(seed * 10)).await.unwrap();
@@ -182,16 +173,7 @@ pub(super) async fn many_writers_leave_no_gap(bed: Bed) {
 
 /// A project that lives for a minute.
 async fn mortal(bed: &Bed, seed: u32) -> ProjectId {
-    let new = NewProject {
-        schema: serde_json::json!({}),
-        result_type: ResultType::Groups,
-        parties: 2,
-        name: String::new(),
-        notes: String::new(),
-        uses_blocking: false,
-        expires_in: Some(Duration::from_secs(60)),
-        creator: crate::domain::audit::Actor::ANYONE,
-    };
+    let new = NewProject { expires_in: Some(Duration::from_secs(60)), ..new_project(ResultType::Groups) };
     let id = project_id(seed);
     let updates = [token(seed * 10 + 1), token(seed * 10 + 2)];
     let expires = bed.db.create_project(id, &new, &updates, token(seed * 10)).await.unwrap().unwrap();

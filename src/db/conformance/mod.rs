@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 mod comparing;
+pub(crate) mod creating;
 mod ingesting;
 mod leases;
 mod life;
@@ -82,6 +83,20 @@ fn lease(seed: u32) -> Lease {
     Lease(bytes(seed))
 }
 
+/// A project of two parties, by anyone, that never expires.
+pub(crate) fn new_project(result_type: ResultType) -> NewProject {
+    NewProject {
+        schema: serde_json::json!({}),
+        result_type,
+        parties: 2,
+        name: String::new(),
+        notes: String::new(),
+        uses_blocking: false,
+        expires_in: None,
+        creator: Actor::ANYONE,
+    }
+}
+
 fn new_run(seed: u32, threshold: f64) -> NewRun {
     NewRun {
         id: run_id(seed),
@@ -95,16 +110,8 @@ fn new_run(seed: u32, threshold: f64) -> NewRun {
 impl Bed {
     /// A project of two parties; its tokens are `seed*10` (result), `+1` and `+2` (updates).
     async fn project(&self, seed: u32, result_type: ResultType) -> ProjectId {
-        let project = NewProject {
-            schema: serde_json::json!({}),
-            result_type,
-            parties: 2,
-            name: format!("project {seed}"),
-            notes: "notes".into(),
-            uses_blocking: false,
-            expires_in: None,
-            creator: Actor::ANYONE,
-        };
+        let project =
+            NewProject { name: format!("project {seed}"), notes: "notes".into(), ..new_project(result_type) };
         let id = project_id(seed);
         let updates = [token(seed * 10 + 1), token(seed * 10 + 2)];
         self.db.create_project(id, &project, &updates, token(seed * 10)).await.unwrap();

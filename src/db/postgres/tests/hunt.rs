@@ -5,17 +5,15 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::*;
+use crate::db::conformance::new_project;
 use crate::db::ledger::{Held, Ledger, Outcome, Plan, Work};
 use crate::db::objects::Objects;
 use crate::db::projects::Projects;
 use crate::db::runs::{NewRun, RunResult, Runs};
 use crate::db::uploads::{Uploads, Verdict};
 use crate::db::{Db, Lease};
-use crate::domain::audit::Actor;
 use crate::domain::task::{Part, PlannedPart};
-use crate::domain::{
-    NewProject, ProjectId, Queue, ResultType, RunId, RunState, Token, TokenDigest, UploadSummary,
-};
+use crate::domain::{ProjectId, Queue, ResultType, RunId, RunState, Token, TokenDigest, UploadSummary};
 use crate::matching::threshold::Threshold;
 
 pub(super) const TTL: Duration = Duration::from_secs(30);
@@ -39,16 +37,7 @@ fn digest() -> TokenDigest {
 
 pub(super) async fn project(db: &dyn Db) -> ProjectId {
     let id = ProjectId::from_random(bytes(fresh()));
-    let project = NewProject {
-        schema: serde_json::json!({}),
-        result_type: ResultType::Groups,
-        parties: 2,
-        name: String::new(),
-        notes: String::new(),
-        uses_blocking: false,
-        expires_in: None,
-        creator: Actor::ANYONE,
-    };
+    let project = new_project(ResultType::Groups);
     db.create_project(id, &project, &[digest(), digest()], digest()).await.unwrap();
     id
 }
