@@ -346,6 +346,56 @@ proptest! {
     }
 }
 
+/// Tiles of many groups, where pairs are compared in the direction that suits their popcounts and rows look at what
+/// is left after a part of their bits.
+#[test]
+fn tiles_of_many_groups_of_sparse_and_dense_rows() {
+    // Six groups of the widest kernel and a bit; emulated processors have narrower ones.
+    let rows = if cfg!(target_arch = "x86_64") { 3300 } else { 900 };
+    let size = EncodingSize::new(128).unwrap();
+    let mut random = Random(11);
+    for (density, spread, threshold) in [(90, 40, 0.72), (170, 40, 0.85), (170, 10, 0.75), (128, 100, 0.6)] {
+        let mut party = |copies: &[Vec<u8>]| {
+            let mut rows: Vec<Vec<u8>> = (copies.len()..rows)
+                .map(|_| {
+                    let density = density - spread / 2 + random.below(spread);
+                    (0..size.words()).flat_map(|_| random.word(density).to_le_bytes()).collect()
+                })
+                .collect();
+            rows.extend(
+                copies
+                    .iter()
+                    .map(|row| row.iter().map(|byte| byte & !(1 << random.below(90).min(7))).collect()),
+            );
+            rows
+        };
+        let a = party(&[]);
+        let b = party(&a[..200]);
+        let [a, b] = [a, b].map(|rows| Encodings::from_bytes(size, rows.concat()).unwrap());
+        let need = CompareSpec::new(size, Threshold::new(threshold).unwrap(), &[rows as u32; 2]).unwrap();
+        let mut expected: Vec<u64> = Vec::new();
+        for i in 0..rows as u32 {
+            for j in 0..rows as u32 {
+                let and: u32 = a.row(i).iter().zip(b.row(j)).map(|(x, y)| (x & y).count_ones()).sum();
+                let sum = a.popcount(i) + b.popcount(j);
+                if dice(and, sum) >= threshold {
+                    expected.push(need.layout.encode(need.ranks.rank(and, sum), 0, i, j));
+                }
+            }
+        }
+        sort_keys(&mut expected, need.layout.bits());
+        assert!(expected.len() > 100, "{} candidates", expected.len());
+        let order = BitOrder::from_samples(&[&a, &b]);
+        for kernel in Kernel::available() {
+            let [a, b] = [&a, &b].map(|party| Tile::prepare(kernel, party, 0..rows as u32, &order));
+            let mut found: Vec<u64> = Vec::new();
+            compare_tiles(&a, &b, PartyPair::new(0, 1), &need, &mut found, &|| false).unwrap();
+            sort_keys(&mut found, need.layout.bits());
+            assert!(found == expected, "{kernel}, density {density} at {threshold}");
+        }
+    }
+}
+
 #[test]
 fn the_largest_encodings_full_and_empty() {
     let size = EncodingSize::new(1024).unwrap();

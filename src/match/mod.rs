@@ -16,10 +16,10 @@ pub mod driver;
 pub mod encoding;
 pub mod kernel;
 pub mod key;
+mod look;
 pub mod merge;
 pub mod order;
 pub mod permutation;
-mod prefix;
 #[doc(hidden)]
 pub mod reference;
 pub mod score;

@@ -89,7 +89,7 @@ fn bit_shares(party: &Encodings) -> Vec<f64> {
 
 /// Transposes a 64 × 64 bit matrix, bit j of word i ↔ bit i of word j (Hacker's Delight, 7-3: swap ever
 /// smaller blocks).
-fn transpose(matrix: &mut [u64; 64]) {
+pub(super) fn transpose(matrix: &mut [u64; 64]) {
     let mut width = 32;
     let mut mask = 0x0000_0000_FFFF_FFFFu64;
     while width > 0 {

@@ -1,16 +1,24 @@
 //! Comparing two tiles: every pair of rows, one thread.
 //!
-//! For each group of 128 rows of b the rows of a whose popcounts can reach the threshold at all are found by
-//! binary search. The kernel's filter takes those against the group, counting a prefix of the bits whose
-//! length `prefix` chose from a sample; pairs that survive are counted in full and compared
-//! against the exact table of needs. All pruning is exact: it drops only pairs that cannot be candidates.
+//! Rows of one tile meet groups of the other. For each row the columns whose popcounts can reach the threshold at all
+//! are a range, found by binary search. The kernel's filter counts a first part of the planes that the row wants, whose
+//! length [`look`](super::look) chose from a sample; pairs that survive are counted in full and compared against the
+//! exact table of needs. All pruning is exact: it drops only pairs that cannot be candidates.
+//!
+//! With losses defined as bits of the row that the column lacks, |a∧b| = |row| − losses: a bound that is close when
+//! the row has the smaller popcount of the two. So each pair is compared in that direction: first rows of a with
+//! columns of b of at least their popcount, then the other way round. Encodings that are more than half full
+//! have fewer zeros than ones; there the planes of the row's zeros are counted, losses are bits of the column that
+//! the row lacks, and the row is the one with the larger popcount.
+
+use std::ops::Range;
 
 use thiserror::Error;
 
 use super::encoding::EncodingSize;
-use super::kernel::{FilterJob, GROUP, LANES, MAX_ROWS, SurvivorQueue};
+use super::kernel::{FilterJob, LANES, MAX_ROWS, PlaneLists, Probe, SurvivorQueue};
 use super::key::{Key, KeyLayout, KeyLayoutError, PartyPair};
-use super::prefix::choose_prefix;
+use super::look::LookPlan;
 use super::score::ScoreRanks;
 use super::threshold::{NeedTable, Threshold};
 use super::tile::Tile;
@@ -94,30 +102,16 @@ pub(super) fn compare<K: Key>(
 ) -> Result<Stats, Stopped> {
     assert!(a.size() == spec.size && b.size() == spec.size, "tiles and spec must agree on the encoding size");
     assert!(a.kernel() == b.kernel(), "both tiles must be prepared for the same kernel");
-    let (found_before, pair_index) = (out.len(), spec.layout.pair_index(pair));
-    let prefix_bits = choose_prefix(a, b, &spec.need);
-    let (rest_a, rest_b) = (a.rests(prefix_bits), b.rests(prefix_bits));
-    let rest_a = &rest_a[..a.len()];
-    let mut queue = SurvivorQueue::new();
-    let mut words_since_poll = 0;
-    for group in 0..b.groups() {
-        let popcounts = &b.popcounts()[group * GROUP..((group + 1) * GROUP).min(b.len())];
-        let (least, most) = (u32::from(popcounts[0]), u32::from(popcounts[popcounts.len() - 1]));
-        let rows = rows_in_window(a, &spec.need, least, most);
-        let need = &spec.need.as_slice()[least as usize..];
-        for start in rows.clone().step_by(MAX_ROWS) {
-            let rows = start..(start + MAX_ROWS).min(rows.end);
-            words_since_poll += rows.len() * GROUP * spec.size.words();
-            if words_since_poll >= POLL_WORDS {
-                words_since_poll = 0;
-                if stop() {
-                    return Err(Stopped);
-                }
-            }
-            let job = FilterJob { a, rows, b, group, prefix_bits, rest_a, rest_b: &rest_b, need };
-            a.kernel().filter(&job, &mut queue);
-            settle(a, b, spec, pair_index, &queue, out, &accept);
-        }
+    let found_before = out.len();
+    let pair_index = spec.layout.pair_index(pair);
+    let ones: u64 =
+        [a, b].iter().flat_map(|tile| tile.popcounts()).map(|&popcount| u64::from(popcount)).sum();
+    let inverted = ones * 2 > (a.len() + b.len()) as u64 * spec.size.bits() as u64;
+    let a_is_row = Direction { rows: a, columns: b, inverted, a_is_row: true, halved: worth_halving(a, b) };
+    a_is_row.compare(spec, stop, |queue| settle(&a_is_row, spec, pair_index, queue, out, &accept))?;
+    if a_is_row.halved {
+        let b_is_row = Direction { rows: b, columns: a, a_is_row: false, ..a_is_row };
+        b_is_row.compare(spec, stop, |queue| settle(&b_is_row, spec, pair_index, queue, out, &accept))?;
     }
     if stop() {
         return Err(Stopped);
@@ -126,46 +120,159 @@ pub(super) fn compare<K: Key>(
     Ok(Stats { comparisons, candidates: (out.len() - found_before) as u64 })
 }
 
-/// The rows of `a` that may reach the threshold with some popcount in `least..=most`.
-fn rows_in_window(a: &Tile, need: &NeedTable, least: u32, most: u32) -> std::ops::Range<usize> {
-    // An empty filter has no partners; the window of the least popcount that has any starts the range.
-    let (low, _) = need.window(least.max(1));
-    let (_, high) = need.window(most);
-    let popcounts = a.popcounts();
-    let start = popcounts.partition_point(|&popcount| u32::from(popcount) < low);
-    let end = popcounts.partition_point(|&popcount| u32::from(popcount) <= high);
-    start..end.max(start)
+/// Whether pairs are compared in the direction that suits them: groups at the border are read twice then.
+fn worth_halving(a: &Tile, b: &Tile) -> bool {
+    const GROUPS: usize = 6;
+    a.groups().min(b.groups()) >= GROUPS
+}
+
+/// Rows whose lists are kept while all groups go by. The more there are, the less often a group's planes must be
+/// fetched; their lists should stay in the second-level cache, beside one group.
+const BLOCK_ROWS: usize = 256;
+
+/// Rows of one tile against columns of the other.
+struct Direction<'a> {
+    rows: &'a Tile,
+    columns: &'a Tile,
+    inverted: bool,
+    a_is_row: bool,
+    /// Whether only pairs are compared whose popcounts suit this direction. Equal ones suit the first.
+    halved: bool,
+}
+
+impl Direction<'_> {
+    fn compare(
+        &self,
+        spec: &CompareSpec,
+        stop: &dyn Fn() -> bool,
+        mut settle: impl FnMut(&SurvivorQueue),
+    ) -> Result<(), Stopped> {
+        let (rows, columns) = (self.rows, self.columns);
+        let mut plan = LookPlan::new(rows, columns, self.inverted);
+        let mut queue = SurvivorQueue::new();
+        let mut lists = PlaneLists::new(columns);
+        let mut probes = Vec::with_capacity(BLOCK_ROWS);
+        let mut words_since_poll = 0;
+        for start in (0..rows.len()).step_by(BLOCK_ROWS) {
+            let block = start..(start + BLOCK_ROWS).min(rows.len());
+            lists.clear();
+            let partners: Vec<Range<usize>> = block
+                .clone()
+                .map(|row| self.partners(u32::from(rows.popcounts()[row]), &spec.need))
+                .collect();
+            for (row, partners) in block.clone().zip(&partners) {
+                // Rows without partners keep their number in the lists, not more.
+                let wanted = if partners.is_empty() { &[] } else { rows.row(row) };
+                rows.kernel().list(&mut lists, wanted, self.inverted);
+            }
+            let some = partners.iter().filter(|partners| !partners.is_empty());
+            let first = some.clone().map(|partners| partners.start).min().unwrap_or(0);
+            let last = some.map(|partners| partners.end).max().unwrap_or(0);
+            let size = columns.rows_per_group();
+            for group in first / size..last.div_ceil(size) {
+                probes.clear();
+                for (list, (row, partners)) in block.clone().zip(&partners).enumerate() {
+                    let (from, to) = (partners.start.max(group * size), partners.end.min((group + 1) * size));
+                    if from < to {
+                        probes.extend(self.probe(row, list, group, from..to, &lists, &mut plan, &spec.need));
+                    }
+                }
+                words_since_poll += probes.len() * size * spec.size.words();
+                if words_since_poll >= POLL_WORDS {
+                    words_since_poll = 0;
+                    if stop() {
+                        return Err(Stopped);
+                    }
+                }
+                for probes in probes.chunks(MAX_ROWS) {
+                    let (lists, inverted) = (&lists, self.inverted);
+                    let job = FilterJob { rows, columns, group, probes, lists, inverted };
+                    rows.kernel().filter(&job, &mut queue);
+                    settle(&queue);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The places of the columns that a row of this popcount is compared with.
+    fn partners(&self, popcount: u32, need: &NeedTable) -> Range<usize> {
+        let (mut low, mut high) = need.window(popcount);
+        if self.halved {
+            // Equal popcounts belong to the direction in which a is the row.
+            let smaller = u32::from(!self.a_is_row);
+            if self.inverted {
+                high = high.min(popcount.saturating_sub(smaller));
+            } else {
+                low = low.max(popcount + smaller);
+            }
+        }
+        let popcounts = self.columns.popcounts();
+        let start = popcounts.partition_point(|&other| u32::from(other) < low);
+        let end = popcounts.partition_point(|&other| u32::from(other) <= high);
+        start..end.max(start)
+    }
+
+    /// What to ask of a row about some columns of a group; nothing when their popcounts settle it.
+    #[allow(clippy::too_many_arguments)]
+    fn probe(
+        &self,
+        row: usize,
+        list: usize,
+        group: usize,
+        columns: Range<usize>,
+        lists: &PlaneLists,
+        plan: &mut LookPlan,
+        need: &NeedTable,
+    ) -> Option<Probe> {
+        let popcount = u32::from(self.rows.popcounts()[row]);
+        let of = |column: usize| u32::from(self.columns.popcounts()[column]);
+        // The losses that the pair which can bear most can bear: what is needed grows with the column's popcount, but
+        // not as fast as that.
+        let slack = if self.inverted {
+            let most = of(columns.end - 1);
+            most.checked_sub(need.need(popcount + most))?
+        } else {
+            popcount.checked_sub(need.need(popcount + of(columns.start)))?
+        };
+        let first_planes = plan.planes(slack).min(lists.offsets(list).len());
+        let counted = first_planes.min(lists.planes(list)) as u32;
+        let bar = if self.inverted { slack + 1 } else { counted.saturating_sub(slack) };
+        let group_start = group * self.columns.rows_per_group();
+        let lanes = (columns.start - group_start) as u16..(columns.end - group_start) as u16;
+        Some(Probe { row, list, first_planes, bar, lanes })
+    }
 }
 
 /// Appends the keys of those survivors that are candidates.
 fn settle<K: Key>(
-    a: &Tile,
-    b: &Tile,
+    direction: &Direction,
     spec: &CompareSpec,
     pair_index: u32,
     queue: &SurvivorQueue,
     out: &mut Vec<K>,
     accept: &impl Fn(u32, u32) -> bool,
 ) {
+    let (rows, columns) = (direction.rows, direction.columns);
     let mut keys = [K::default(); LANES];
     for (survivors, counts) in queue.iter() {
-        let place_a = survivors.a;
-        let (id_a, popcount_a) = (a.ids()[place_a], u32::from(a.popcounts()[place_a]));
-        // A mask never reaches past the last row: lanes beyond it hold zeros, and every need is at least 1.
-        let end = (survivors.b + LANES).min(b.len());
-        let ids_b = &b.ids()[survivors.b..end];
-        let popcounts_b = &b.popcounts()[survivors.b..end];
+        let (id_row, popcount) = (rows.ids()[survivors.row], u32::from(rows.popcounts()[survivors.row]));
+        // A mask never reaches past the last row.
+        let end = (survivors.column + LANES).min(columns.len());
+        let ids = &columns.ids()[survivors.column..end];
+        let popcounts = &columns.popcounts()[survivors.column..end];
         let (mut mask, mut found) = (survivors.mask, 0);
         while mask != 0 {
             let lane = mask.trailing_zeros() as usize;
             mask &= mask - 1;
-            let (and, sum) = (u32::from(counts.0[lane]), popcount_a + u32::from(popcounts_b[lane]));
+            let (and, sum) = (u32::from(counts[lane]), popcount + u32::from(popcounts[lane]));
             let need = spec.need.need(sum);
+            let (id_a, id_b) = if direction.a_is_row { (id_row, ids[lane]) } else { (ids[lane], id_row) };
             // No branch on whether it passes: where survivors are many that would be a coin toss. The key
             // of one that fails is any key, and overwritten.
             let rank = spec.ranks.rank(and.max(need), sum);
-            keys[found] = spec.layout.encode(rank, pair_index, id_a, ids_b[lane]);
-            found += usize::from(and >= need && accept(id_a, ids_b[lane]));
+            keys[found] = spec.layout.encode(rank, pair_index, id_a, id_b);
+            found += usize::from(and >= need && accept(id_a, id_b));
         }
         out.extend_from_slice(&keys[..found]);
     }

@@ -2,23 +2,23 @@
 //!
 //! A tile holds some of a party's rows sorted by popcount (so that a group of neighbours has nearly one
 //! popcount, and whole groups can be skipped), with their bits in the order that the comparison prefers,
-//! twice: row by row, and interleaved in groups of 128 rows as the kernel's filter wants to read them. A tile
-//! can be either side of a comparison, knows nothing of thresholds or of the other side, and is immutable:
-//! keep it for as many comparisons as wanted, in as many threads.
+//! twice: row by row, and by bits as the kernel's filter wants to read them: in groups of as many rows as a
+//! register has bits, a plane for each bit. A tile can be either side of a comparison, knows nothing of
+//! thresholds or of the other side, and is immutable: keep it for as many comparisons as wanted, in as many
+//! threads.
 
 use std::ops::Range;
 
-use super::encoding::{EncodingSize, Encodings, count_ones};
-use super::kernel::{GROUP, Kernel};
-use super::order::BitOrder;
+use super::encoding::{EncodingSize, Encodings};
+use super::kernel::Kernel;
+use super::order::{BitOrder, transpose};
 
-/// One aligned cache line of interleaved data. Elements of 16 bits take a place each; of smaller ones, a byte
-/// each, two neighbouring rows share a place.
+/// One aligned cache line of planes.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Line([u16; PLACES]);
+pub(crate) struct Line([u64; LINE_WORDS]);
 
-const PLACES: usize = 32;
+const LINE_WORDS: usize = 8;
 
 /// Rows prepared for comparing with one kernel.
 #[derive(Clone)]
@@ -29,9 +29,11 @@ pub struct Tile {
     ids: Vec<u32>,
     popcounts: Vec<u16>,
     words: Vec<u64>,
-    /// By group, then element (so many bits of the encoding), then row within the group.
+    /// By group, then bit, then row within the group, a bit each. After a group's last plane comes one without
+    /// ones.
     planes: Vec<Line>,
     lines_per_group: usize,
+    words_per_plane: usize,
 }
 
 impl Tile {
@@ -64,33 +66,39 @@ impl Tile {
         let mut words = Vec::with_capacity(ids.len() * size.words());
         ids.iter().for_each(|&row| words.extend_from_slice(encodings.row(row)));
         order.apply(&mut words, size.words());
-        let mut tile = Self { kernel, size, ids, popcounts, words, planes: Vec::new(), lines_per_group: 0 };
-        match kernel.plane_bits() {
-            Some(16) => tile.interleave::<16>(),
-            Some(8) => tile.interleave::<8>(),
-            Some(4) => tile.interleave::<4>(),
-            _ => {}
-        }
+        let words_per_plane = kernel.rows_per_group() / 64;
+        let lines_per_group = ((size.bits() + 1) * words_per_plane).div_ceil(LINE_WORDS);
+        let mut tile = Self {
+            kernel,
+            size,
+            ids,
+            popcounts,
+            words,
+            planes: Vec::new(),
+            lines_per_group,
+            words_per_plane,
+        };
+        tile.slice_bits();
         tile
     }
 
-    /// Fills the planes with elements of 4, 8 or 16 bits. Rows that the last group lacks are zeros.
-    fn interleave<const BITS: usize>(&mut self) {
-        let rows_per_place = if BITS == 16 { 1 } else { 2 };
-        let lines_per_element = GROUP / rows_per_place / PLACES;
-        let words = self.size.words();
-        self.lines_per_group = words * (64 / BITS) * lines_per_element;
-        self.planes = vec![Line([0; PLACES]); self.groups() * self.lines_per_group];
-        let groups = self.words.chunks(GROUP * words);
+    /// Fills the planes. Rows that the last group lacks have no ones.
+    fn slice_bits(&mut self) {
+        let (words, words_per_plane) = (self.size.words(), self.words_per_plane);
+        self.planes = vec![Line([0; LINE_WORDS]); self.groups() * self.lines_per_group];
+        let groups = self.words.chunks(self.kernel.rows_per_group() * words);
         for (rows, lines) in groups.zip(self.planes.chunks_exact_mut(self.lines_per_group)) {
-            for (row, words) in rows.chunks_exact(words).enumerate() {
-                let (line, place) = (row / rows_per_place / PLACES, row / rows_per_place % PLACES);
-                let shift = row % rows_per_place * 8;
-                let lines_of_words = lines.chunks_exact_mut(64 / BITS * lines_per_element);
-                for (word, lines) in words.iter().zip(lines_of_words) {
-                    for element in 0..64 / BITS {
-                        let value = (word >> (element * BITS) & ((1 << BITS) - 1)) as u16;
-                        lines[element * lines_per_element + line].0[place] |= value << shift;
+            for (lane_word, rows) in rows.chunks(64 * words).enumerate() {
+                for word in 0..words {
+                    let mut block = [0; 64];
+                    block
+                        .iter_mut()
+                        .zip(rows[word..].iter().step_by(words))
+                        .for_each(|(to, from)| *to = *from);
+                    transpose(&mut block);
+                    for (bit, lanes) in block.into_iter().enumerate() {
+                        let at = (word * 64 + bit) * words_per_plane + lane_word;
+                        lines[at / LINE_WORDS].0[at % LINE_WORDS] = lanes;
                     }
                 }
             }
@@ -125,9 +133,24 @@ impl Tile {
             + self.planes.capacity() * size_of::<Line>()
     }
 
+    /// Rows of all groups but the last.
+    pub(crate) fn rows_per_group(&self) -> usize {
+        self.kernel.rows_per_group()
+    }
+
     /// Number of groups, the last one perhaps not full.
     pub(crate) fn groups(&self) -> usize {
-        self.len().div_ceil(GROUP)
+        self.len().div_ceil(self.rows_per_group())
+    }
+
+    /// How many rows a group has.
+    pub(crate) fn rows_of_group(&self, group: usize) -> usize {
+        (self.len() - group * self.rows_per_group()).min(self.rows_per_group())
+    }
+
+    /// Bytes of one plane.
+    pub(crate) fn plane_bytes(&self) -> usize {
+        self.words_per_plane * 8
     }
 
     /// Original row numbers, by place in the tile.
@@ -147,20 +170,13 @@ impl Tile {
         &self.words[place * words..][..words]
     }
 
-    /// The interleaved data of a group.
-    pub(crate) fn group_plane(&self, group: usize) -> &[Line] {
+    /// The planes of a group, of [`plane_bytes`](Self::plane_bytes) each.
+    pub(crate) fn group_planes(&self, group: usize) -> &[Line] {
         &self.planes[group * self.lines_per_group..][..self.lines_per_group]
     }
 
-    /// Bits set after the first `prefix_bits` of each row, followed by zeros up to whole groups.
-    pub(crate) fn rests(&self, prefix_bits: usize) -> Vec<u16> {
-        let (whole, half) = (prefix_bits / 64, prefix_bits % 64);
-        let mut rests = Vec::with_capacity(self.groups() * GROUP);
-        rests.extend(self.words.chunks_exact(self.size.words()).map(|row| {
-            let cut = if half > 0 { (row[whole] >> half).count_ones() } else { 0 };
-            (cut + count_ones(&row[whole + usize::from(half > 0)..])) as u16
-        }));
-        rests.resize(self.groups() * GROUP, 0);
-        rests
+    /// The popcounts of a group's rows.
+    pub(crate) fn group_popcounts(&self, group: usize) -> &[u16] {
+        &self.popcounts[group * self.rows_per_group()..][..self.rows_of_group(group)]
     }
 }

@@ -17,7 +17,7 @@ pub enum KernelChoice {
     Scalar,
     /// x86-64 with AVX2.
     Avx2,
-    /// x86-64 with AVX-512 F, BW, VL, VPOPCNTDQ and BITALG.
+    /// x86-64 with AVX-512 F, BW and VL.
     Avx512,
     /// AArch64 with NEON.
     Neon,

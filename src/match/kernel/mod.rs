@@ -1,10 +1,15 @@
 //! Kernels: the inner loops that compare encodings, one set per instruction set.
 //!
-//! A kernel does two things. `filter` takes a few rows of one tile against a group of 128 rows of another,
-//! counts |a∧b| over a *prefix* of the bits, lists the pairs that may still reach the threshold (those where
-//! the count so far plus the smaller of the two remaining popcounts is at least what is needed), and counts
-//! those in full. `and_count` counts a single pair. The algorithm around them ([`search`](super::search)) is
-//! the same for all; each passes the same tests against the naive reference.
+//! A kernel does two things. `filter` takes some rows of one tile against a group of another's, adds up the
+//! planes that each row wants, lists the pairs that may still reach the threshold, and counts those in full.
+//! `and_count` counts a single pair. [`sliced`] is the algorithm, once for all; a kernel is a register type for
+//! it. What to ask of each row is for [`search`](super::search); every kernel passes the same tests against
+//! the naive reference.
+//!
+//! Before, encodings were counted in place: and, `vpopcntw`, add on words that were interleaved so that counts
+//! needed no horizontal sum (92 % of what those three sustain on Zen 4), or by `vpshufb` look-ups of nibbles where there
+//! is no such instruction. Planes do the same with a fraction of the instructions; what they gave is at the head of
+//! [`sliced`].
 //!
 //! `unsafe` lives in these files only.
 
@@ -16,9 +21,11 @@ mod avx2;
 mod avx512;
 mod choice;
 mod job;
+mod lists;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+mod sliced;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +34,8 @@ use std::fmt;
 pub use choice::{KernelChoice, KernelError};
 #[cfg(test)]
 use job::{Counts, Survivors};
-pub(crate) use job::{FilterJob, GROUP, LANES, MAX_ROWS, PREFIX_STEP, SurvivorQueue};
+pub(crate) use job::{FilterJob, LANES, MAX_ROWS, Probe, SurvivorQueue};
+pub(crate) use lists::{PLANES_STEP, PlaneLists};
 
 /// An implementation that this machine can run. Only [`detect`](Kernel::detect),
 /// [`available`](Kernel::available) and [`KernelChoice::resolve`] make one, so holding one proves that its
@@ -41,7 +49,10 @@ enum Isa {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Avx512 {
+        /// Whether the processor counts bits of vectors.
+        counts: bool,
+    },
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
@@ -58,7 +69,7 @@ impl Kernel {
         #[cfg(target_arch = "x86_64")]
         {
             if avx512::is_supported() {
-                all.push(Self(Isa::Avx512));
+                all.push(Self(Isa::Avx512 { counts: avx512::counts_vectors() }));
             }
             if avx2::is_supported() {
                 all.push(Self(Isa::Avx2));
@@ -83,50 +94,33 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => KernelChoice::Avx2,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => KernelChoice::Avx512,
+            Isa::Avx512 { .. } => KernelChoice::Avx512,
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => KernelChoice::Neon,
         }
     }
 
-    /// Bits per element of the interleaved copy that the filter reads. `None`: it reads plain rows.
-    pub(crate) fn plane_bits(self) -> Option<usize> {
+    /// Rows of a group: as many as a register of its has bits.
+    pub(crate) fn rows_per_group(self) -> usize {
         match self.0 {
-            Isa::Scalar => None,
+            Isa::Scalar => scalar::GROUP,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => Some(avx2::PLANE_BITS),
+            Isa::Avx2 => avx2::GROUP,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => Some(avx512::PLANE_BITS),
+            Isa::Avx512 { .. } => avx512::GROUP,
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => Some(neon::PLANE_BITS),
-        }
-    }
-
-    /// The prefixes that this kernel takes are multiples of so many bits.
-    pub(crate) fn prefix_step(self) -> usize {
-        // The scalar kernel counts whole words.
-        if self.0 == Isa::Scalar { 64 } else { PREFIX_STEP }
-    }
-
-    /// What the full count of one survivor costs, as the number of bits that the filter counts of one pair in
-    /// that time. From sweeps of the prefix at 1024 bits; NEON's is an estimate.
-    pub(crate) fn survivor_bits(self) -> f64 {
-        match self.0 {
-            Isa::Scalar => scalar::SURVIVOR_BITS,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => avx2::SURVIVOR_BITS,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => avx512::SURVIVOR_BITS,
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => neon::SURVIVOR_BITS,
+            Isa::Neon => neon::GROUP,
         }
     }
 
     /// Replaces the queue's content by the pairs of the job that may be candidates, with their full counts.
     pub(crate) fn filter(self, job: &FilterJob, queue: &mut SurvivorQueue) {
-        assert!(job.a.kernel() == self && job.b.kernel() == self, "tiles prepared for another kernel");
+        assert!(
+            job.rows.kernel() == self && job.columns.kernel() == self,
+            "tiles prepared for another kernel"
+        );
         job.validate();
-        queue.start(job);
+        queue.start();
         match self.0 {
             Isa::Scalar => scalar::filter(job, queue),
             #[cfg(target_arch = "x86_64")]
@@ -134,10 +128,24 @@ impl Kernel {
             Isa::Avx2 => unsafe { avx2::filter(job, queue) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Isa::Avx512 => unsafe { avx512::filter(job, queue) },
+            Isa::Avx512 { .. } => unsafe { avx512::filter(job, queue) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
             Isa::Neon => unsafe { neon::filter(job, queue) },
+        }
+    }
+
+    /// Appends to the lists the bits of a row that are set, or with `inverted` those that are not. Of no words an empty
+    /// list.
+    pub(crate) fn list(self, lists: &mut PlaneLists, row: &[u64], inverted: bool) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a Kernel of this kind is made only after its instructions were detected.
+            Isa::Avx2 => unsafe { avx2::list(lists, row, inverted) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Isa::Avx512 { .. } => unsafe { avx512::list(lists, row, inverted) },
+            _ => lists.push_by(row, inverted, lists::write_bytewise),
         }
     }
 
@@ -151,7 +159,9 @@ impl Kernel {
             Isa::Avx2 => unsafe { avx2::and_count(a, b) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Isa::Avx512 => unsafe { avx512::and_count(a, b) },
+            Isa::Avx512 { counts: true } => unsafe { avx512::and_count(a, b) },
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 { counts: false } => scalar::and_count(a, b),
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
             Isa::Neon => unsafe { neon::and_count(a, b) },

@@ -28,20 +28,31 @@ fn and_of_bits(a: &[u64], b: &[u64], bits: std::ops::Range<usize>) -> u32 {
     bits.filter(|bit| (a[bit / 64] & b[bit / 64]) >> (bit % 64) & 1 == 1).count() as u32
 }
 
-/// The job's survivors by the definition, as (row of a, row of b, full count).
+/// The bits that a row's list should name.
+fn wanted(row: &[u64], inverted: bool) -> Vec<usize> {
+    (0..row.len() * 64).filter(|bit| (row[bit / 64] >> (bit % 64) & 1 == 1) != inverted).collect()
+}
+
+/// The job's survivors by the definition, as (row, column, full count).
 fn expected(job: &FilterJob) -> Vec<(usize, usize, u32)> {
-    let bits = job.a.size().bits();
-    let group = job.group * GROUP..((job.group + 1) * GROUP).min(job.b.len());
-    let pairs = job.rows.clone().flat_map(|a| group.clone().map(move |b| (a, b)));
-    pairs
-        .filter(|&(a, b)| {
-            let (row_a, row_b) = (job.a.row(a), job.b.row(b));
-            let rest = |row| and_of_bits(row, row, job.prefix_bits..bits);
-            let bound = and_of_bits(row_a, row_b, 0..job.prefix_bits) + rest(row_a).min(rest(row_b));
-            bound >= u32::from(job.need[usize::from(job.a.popcounts()[a])])
-        })
-        .map(|(a, b)| (a, b, and_of_bits(job.a.row(a), job.b.row(b), 0..bits)))
-        .collect()
+    let first = job.first_column();
+    let mut all = Vec::new();
+    for probe in job.probes {
+        let row = job.rows.row(probe.row);
+        let wanted = wanted(row, job.inverted);
+        for lane in probe.lanes.clone() {
+            let column = job.columns.row(first + usize::from(lane));
+            let ones =
+                |bits: &[usize]| bits.iter().filter(|bit| column[*bit / 64] >> (*bit % 64) & 1 == 1).count();
+            let counted = ones(&wanted[..probe.first_planes.min(wanted.len())]) as u32;
+            if (counted >= probe.bar) != job.inverted {
+                let and = and_of_bits(row, column, 0..row.len() * 64);
+                all.push((probe.row, first + usize::from(lane), and));
+            }
+        }
+    }
+    all.sort_unstable();
+    all
 }
 
 fn found(kernel: Kernel, job: &FilterJob) -> Vec<(usize, usize, u32)> {
@@ -50,9 +61,9 @@ fn found(kernel: Kernel, job: &FilterJob) -> Vec<(usize, usize, u32)> {
     kernel.filter(job, &mut queue);
     kernel.filter(job, &mut queue);
     let lanes = |(survivors, counts): (Survivors, &Counts)| {
-        let counts = counts.0;
+        let counts = *counts;
         let passed = (0..LANES).filter(move |lane| survivors.mask >> lane & 1 == 1);
-        passed.map(move |lane| (survivors.a, survivors.b + lane, u32::from(counts[lane])))
+        passed.map(move |lane| (survivors.row, survivors.column + lane, u32::from(counts[lane])))
     };
     let mut all: Vec<_> = queue.iter().flat_map(lanes).collect();
     all.sort_unstable();
@@ -60,32 +71,56 @@ fn found(kernel: Kernel, job: &FilterJob) -> Vec<(usize, usize, u32)> {
 }
 
 #[test]
-fn the_filter_lists_what_its_bound_admits_with_full_counts() {
-    for bytes in [8, 16, 40, 64, 128, 136, 1024] {
+fn lists_name_the_bits_that_are_set_or_not() {
+    let size = EncodingSize::new(136).unwrap();
+    let party = rows(size, 30, 3);
+    for kernel in Kernel::available() {
+        let tile = Tile::prepare(kernel, &party, 0..30, &BitOrder::identity());
+        for inverted in [false, true] {
+            let mut lists = PlaneLists::new(&tile);
+            (0..30).for_each(|row| kernel.list(&mut lists, tile.row(row), inverted));
+            for row in 0..30 {
+                let bits = wanted(tile.row(row), inverted);
+                assert_eq!(lists.planes(row), bits.len());
+                let mut offsets: Vec<u32> =
+                    bits.iter().map(|bit| (bit * tile.plane_bytes()) as u32).collect();
+                let none = (size.bits() * tile.plane_bytes()) as u32;
+                offsets.resize(bits.len().next_multiple_of(PLANES_STEP), none);
+                assert_eq!(lists.offsets(row), offsets, "{kernel}, row {row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_filter_lists_lanes_that_count_enough_with_full_counts() {
+    // 700 columns: a whole group and a last one, of every kernel.
+    for (bytes, columns) in [(8, 700), (16, 300), (40, 90), (128, 700), (136, 130), (1024, 70)] {
         let size = EncodingSize::new(bytes).unwrap();
-        let (party_a, party_b) = (rows(size, 70, 1), rows(size, 150, 2));
-        let prefixes = [16, 48, 64, 256, 448, 1024, size.bits() / 2, size.bits() - 64, size.bits()];
+        let (party_a, party_b) = (rows(size, 70, 1), rows(size, columns, 2));
         for kernel in Kernel::available() {
             let order = BitOrder::identity();
             let a = Tile::prepare(kernel, &party_a, 0..70, &order);
-            let b = Tile::prepare(kernel, &party_b, 0..150, &order);
-            let fits = |&bits: &usize| bits <= size.bits() && bits.is_multiple_of(kernel.prefix_step());
-            for prefix_bits in prefixes.into_iter().filter(fits) {
-                let (rest_a, rest_b) = (a.rests(prefix_bits), b.rests(prefix_bits));
-                // Needs in the midst of the counts, so that some pairs pass and some do not.
-                let need: Vec<u16> =
-                    (0..=size.bits()).map(|popcount| (popcount * 5 / 8 + 1) as u16).collect();
-                // Plain loops over bits take their time: fewer rows of the largest.
-                let most = if bytes > 200 { 9 } else { 64 };
-                for (group, start, end) in
-                    [(0, 0, most), (1, 70 - most, 70), (0, 3, 4), (1, 69, 70), (0, 20, 27)]
-                {
-                    let (rest_a, rest_b) = (&rest_a[..a.len()], &rest_b[..]);
-                    let rows = start..end;
+            let b = Tile::prepare(kernel, &party_b, 0..columns as u32, &order);
+            for inverted in [false, true] {
+                let mut lists = PlaneLists::new(&b);
+                let picked: Vec<usize> = (0..70).step_by(if bytes > 200 { 23 } else { 7 }).collect();
+                picked.iter().for_each(|&row| kernel.list(&mut lists, a.row(row), inverted));
+                for (group, part) in (0..b.groups()).flat_map(|group| (0..5).map(move |part| (group, part))) {
+                    let lanes = b.rows_of_group(group) as u16;
+                    let probes = picked.iter().enumerate().map(|(list, &row)| {
+                        let all = lists.offsets(list).len();
+                        let first_planes = (all * part / 4 / PLANES_STEP * PLANES_STEP).min(all);
+                        let counted = first_planes.min(lists.planes(list)) as u32;
+                        // Bars that none, few, many and all of the lanes pass.
+                        let bar = [0, counted / 3, counted / 2, counted * 2 / 3, counted][list % 5];
+                        let lanes = [0..lanes, 0..1, lanes / 3..lanes, lanes - 1..lanes][list % 4].clone();
+                        Probe { row, list, first_planes, bar, lanes }
+                    });
+                    let probes: Vec<Probe> = probes.collect();
                     let job =
-                        FilterJob { a: &a, rows, b: &b, group, prefix_bits, rest_a, rest_b, need: &need };
-                    let what =
-                        format!("{kernel}, {bytes} bytes, {prefix_bits} bits, {start}..{end} × {group}");
+                        FilterJob { rows: &a, columns: &b, group, probes: &probes, lists: &lists, inverted };
+                    let what = format!("{kernel}, {bytes} bytes, group {group}, part {part}, {inverted}");
                     assert_eq!(found(kernel, &job), expected(&job), "{what}");
                 }
             }
