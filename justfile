@@ -36,3 +36,12 @@ fuzz *flags:
 # The ledger beside its model for two million steps
 soak-ledger:
     cargo test --release --lib the_ledger_does_what_its_model_does_for -- --ignored --nocapture
+
+# A cluster under load and every kind of fault for 20 minutes; ANONLINK_SOAK_SEED repeats the dice of an earlier one
+soak seconds="1200":
+    ANONLINK_SOAK_SECONDS={{seconds}} cargo test --locked --test cluster a_soaked_cluster -- --nocapture
+
+# The service under load: requests, slow clients, a large upload, many projects, fairness
+bench-load *cases:
+    cargo build --release
+    benches/load/run.sh {{cases}}

@@ -34,8 +34,8 @@ CASES = [f"{records}:{form}:{threshold}" for records in (1000, 10_000, 100_000)
 class Server:
     """`anonlink serve` on a free port, below a folder."""
 
-    def __init__(self, binary, folder):
-        command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data"), "--rate-limit", "0"]
+    def __init__(self, binary, folder, flags=()):
+        command = [str(binary), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data"), "--rate-limit", "0", *flags]
         self.log = open(folder / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.address = self.process.stdout.readline().split("http://")[1].strip()

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 
 use super::problem::ApiError;
 
@@ -15,6 +16,10 @@ const PIECE: usize = 256 << 10;
 
 /// Compressed bytes that are unpacked at once: gzip grows them at most a thousandfold, which bounds memory.
 const COMPRESSED_PIECE: usize = 2 << 10;
+
+/// Bytes that must come within the time that a sender may be silent: one that sends a byte now and then is as good as silent, and would
+/// hold its connection for ever.
+const LEAST: usize = 16 << 10;
 
 /// A request body.
 pub struct RequestBody {
@@ -26,11 +31,14 @@ pub struct RequestBody {
     taken: u64,
     limit: u64,
     idle: Duration,
+    /// Time spent waiting for the sender, and what came meanwhile, since so much had come last.
+    waited: Duration,
+    came: usize,
     ended: bool,
 }
 
 impl RequestBody {
-    /// A body of at most `limit` bytes after decompression, whose sender may be silent for `idle` at most.
+    /// A body of at most `limit` bytes after decompression, whose sender may be silent, or next to silent, for `idle` at most.
     ///
     /// # Errors
     /// The headers announce too large a body (413) or a coding that isn't understood (415).
@@ -48,7 +56,8 @@ impl RequestBody {
         if content_length(headers).is_some_and(|length| length > limit) {
             return Err(ApiError::TooLarge { limit });
         }
-        Ok(Self { body, gzip, pending: Bytes::new(), taken: 0, limit, idle, ended: false })
+        let (pending, waited) = (Bytes::new(), Duration::ZERO);
+        Ok(Self { body, gzip, pending, taken: 0, limit, idle, waited, came: 0, ended: false })
     }
 
     /// The next piece, never an empty one; `None` at the end.
@@ -88,11 +97,17 @@ impl RequestBody {
 
     /// Waits for bytes or the end.
     async fn receive(&mut self) -> Result<(), ApiError> {
-        let frame = tokio::time::timeout(self.idle, self.body.frame()).await;
+        let since = Instant::now();
+        let frame = tokio::time::timeout(self.idle.saturating_sub(self.waited), self.body.frame()).await;
         match frame.map_err(|_| ApiError::Idle(self.idle))? {
             Some(Ok(frame)) => {
                 // Frames other than data are trailers, which mean nothing here.
                 self.pending = frame.into_data().unwrap_or_default();
+                self.waited += since.elapsed();
+                self.came += self.pending.len();
+                if self.came >= LEAST {
+                    (self.waited, self.came) = (Duration::ZERO, 0);
+                }
                 Ok(())
             }
             Some(Err(_)) => Err(ApiError::Disconnected),
@@ -224,6 +239,24 @@ mod tests {
         let silent = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
         let mut body = RequestBody::new(&HeaderMap::new(), silent, 10, IDLE).unwrap();
         assert!(matches!(body.next().await, Err(ApiError::Idle(IDLE))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_ends_the_request_and_a_stream_does_not() {
+        let sent = |bytes: usize, every: Duration| {
+            let pieces = futures::stream::unfold(0, move |sent| async move {
+                tokio::time::sleep(every).await;
+                (sent < 300).then(|| (Ok::<_, std::io::Error>(Bytes::from(vec![1; bytes])), sent + 1))
+            });
+            RequestBody::new(&HeaderMap::new(), Body::from_stream(pieces), 1 << 30, IDLE).unwrap()
+        };
+        let begun = Instant::now();
+        let error = sent(1, Duration::from_secs(1)).collect().await.unwrap_err();
+        assert!(matches!(error, ApiError::Idle(IDLE)), "{error:?}");
+        assert_eq!(begun.elapsed(), IDLE);
+        // As slow as may be: some minutes for a few hundred pieces, or a pause before each large one.
+        assert_eq!(sent(700, Duration::from_secs(1)).collect().await.unwrap().len(), 210_000);
+        assert_eq!(sent(LEAST, Duration::from_secs(29)).collect().await.unwrap().len(), 300 * LEAST);
     }
 
     #[test]

@@ -50,8 +50,8 @@ pub enum ApiError {
     /// The path knows other methods.
     #[error("this path doesn't support the method; the Allow header lists those that it does")]
     MethodNotAllowed,
-    /// The client sent nothing for too long.
-    #[error("no data came for {} seconds; send the request again", .0.as_secs())]
+    /// The client sent nothing, or next to nothing, for too long.
+    #[error("almost no data came for {} seconds; send the request again", .0.as_secs())]
     Idle(Duration),
     /// The state of the project forbids it.
     #[error("{0}")]

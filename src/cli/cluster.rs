@@ -19,17 +19,15 @@ const SECRET: Duration = Duration::from_secs(5);
 pub(super) struct Api {
     entrance: Entrance,
     state: Arc<ApiState>,
-    /// Temporary files, gone with the process.
-    _scratch: tempfile::TempDir,
 }
 
 impl Api {
     /// Binds the address. Stores need not be within reach: until they are, requests fail and readiness says why.
     pub(super) async fn bind(backends: &Backends, settings: &ApiArgs) -> Result<Self> {
-        let scratch =
-            tempfile::tempdir().context("no directory for temporary files (TMPDIR names another)")?;
-        let state = backends.api_state(settings, scratch.path().to_owned(), None)?;
-        Ok(Self { entrance: entrance::open(settings).await?, state, _scratch: scratch })
+        // Temporary files have no names: a process that is killed leaves none, nor a directory of its own. This one is a trial.
+        tempfile::tempfile().context("no directory for temporary files (TMPDIR names another)")?;
+        let state = backends.api_state(settings, std::env::temp_dir(), None)?;
+        Ok(Self { entrance: entrance::open(settings).await?, state })
     }
 
     /// Where it listens, as a URL.

@@ -134,7 +134,7 @@ pub struct ApiArgs {
     #[arg(long, env = "MAX_ENCODING_SIZE", value_name = "BYTES", default_value = "1024", value_parser = numbers::integer::<usize>)]
     pub max_encoding_size: usize,
 
-    /// Connections served at once; more wait to be accepted
+    /// Connections at once; for one more the connection gives way that has waited longest for its next request, or if all are at work it waits
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "N", default_value = "1024", value_parser = numbers::integer::<usize>)]
     pub max_connections: usize,
 

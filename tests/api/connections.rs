@@ -180,15 +180,41 @@ async fn clients_are_told_apart_by_their_addresses() {
 #[tokio::test]
 async fn more_clients_than_slots_wait_for_one() {
     let running = Running::start(Service::with(&["--max-connections", "1"]).await).await;
-    let request = b"GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n";
+    let project = running.service.project(json!({})).await;
+    let body = clks(3).to_string();
     let mut first = running.connect().await;
-    first.write_all(request).await.unwrap();
-    answer(&mut first).await;
+    first.write_all(format!("{}\r\n", head(&project, body.len())).as_bytes()).await.unwrap();
+    running.party_is(&project, PartyState::Uploading).await;
     let mut second = running.connect().await;
-    second.write_all(request).await.unwrap();
+    second.write_all(VERSION).await.unwrap();
     let mut byte = [0];
-    let early = tokio::time::timeout(Duration::from_millis(50), second.read(&mut byte)).await;
-    assert!(early.is_err(), "the one slot is taken");
-    drop(first);
+    let early = tokio::time::timeout(Duration::from_millis(250), second.read(&mut byte)).await;
+    assert!(early.is_err(), "the one slot is taken by a request");
+    first.write_all(body.as_bytes()).await.unwrap();
+    assert!(answer(&mut first).await.starts_with("HTTP/1.1 201"));
     assert!(answer(&mut second).await.starts_with("HTTP/1.1 200"));
 }
+
+#[tokio::test]
+async fn connections_without_a_request_give_way() {
+    let running = Running::start(Service::with(&["--max-connections", "3"]).await).await;
+    // One says nothing, one is slow with its header, one has had its answer.
+    let silent = running.connect().await;
+    let mut slow = running.connect().await;
+    slow.write_all(b"GET /api/v1/version HTTP/1.1\r\nHo").await.unwrap();
+    let mut served = running.connect().await;
+    served.write_all(VERSION).await.unwrap();
+    answer(&mut served).await;
+    let mut newcomers = Vec::new();
+    for mut old in [silent, slow, served] {
+        let mut newcomer = running.connect().await;
+        newcomer.write_all(VERSION).await.unwrap();
+        assert!(answer(&mut newcomer).await.starts_with("HTTP/1.1 200"));
+        // Whether by an end or a reset, it is over.
+        assert!(!matches!(old.read(&mut [0]).await, Ok(1)));
+        newcomers.push(newcomer);
+    }
+}
+
+/// The smallest request.
+const VERSION: &[u8] = b"GET /api/v1/version HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -26,6 +26,9 @@ pub struct Cluster {
     pub minio: Minio,
     /// Between everybody and MinIO.
     pub to_minio: Proxy,
+    /// Between the service and PostgreSQL, and between clients and nginx, where a test wants to cut there too.
+    pub to_postgres: Option<Proxy>,
+    pub to_nginx: Option<Proxy>,
     environment: Vec<(String, String)>,
     ports: Vec<u16>,
     folder: tempfile::TempDir,
@@ -36,14 +39,25 @@ pub struct Cluster {
 impl Cluster {
     /// Starts everything, with more environment for the service's processes.
     pub fn start(api: usize, workers: usize, more: &[(&str, &str)]) -> Self {
+        Self::assemble(api, workers, more, false)
+    }
+
+    /// The same with proxies before PostgreSQL and nginx as well.
+    pub fn start_with_proxies(api: usize, workers: usize, more: &[(&str, &str)]) -> Self {
+        Self::assemble(api, workers, more, true)
+    }
+
+    fn assemble(api: usize, workers: usize, more: &[(&str, &str)], proxies: bool) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let (postgres, minio, redis) = (Postgres::start(), Minio::start(), RedisSet::start());
         postgres.create_database(DATABASE);
         let minio_port = minio.endpoint().rsplit(':').next().unwrap().parse().unwrap();
         let to_minio = Proxy::start(minio_port);
+        let to_postgres = proxies.then(|| Proxy::start(postgres.port()));
+        let database = to_postgres.as_ref().map_or(postgres.port(), Proxy::port);
         let (access, secret) = minio.root();
         let mut environment: Vec<(String, String)> = [
-            ("DATABASE_SERVER", format!("127.0.0.1:{}", postgres.port())),
+            ("DATABASE_SERVER", format!("127.0.0.1:{database}")),
             ("DATABASE", DATABASE.to_owned()),
             ("DATABASE_USER", postgres.user().to_owned()),
             ("DATABASE_PASSWORD", postgres.password().to_owned()),
@@ -73,6 +87,8 @@ impl Cluster {
             postgres,
             minio,
             to_minio,
+            to_postgres,
+            to_nginx: None,
             environment,
             ports: free_ports(api),
             folder: tempfile::tempdir().unwrap(),
@@ -92,7 +108,9 @@ impl Cluster {
         for _ in 0..workers {
             cluster.add_worker();
         }
-        cluster.nginx = Some(Nginx::start(&cluster.ports, true));
+        let nginx = Nginx::start(&cluster.ports, true);
+        cluster.to_nginx = proxies.then(|| Proxy::start(nginx.port()));
+        cluster.nginx = Some(nginx);
         for url in (0..api).map(|index| cluster.api_url(index)).chain([cluster.url()]) {
             wait_for("the cluster to be ready", || {
                 let answer = service::request_root(&url, "/health/ready");
@@ -164,9 +182,12 @@ impl Cluster {
         (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Where nginx listens.
+    /// Where nginx listens, or the proxy before it.
     pub fn url(&self) -> String {
-        self.nginx.as_ref().unwrap().url()
+        match &self.to_nginx {
+            Some(proxy) => format!("http://127.0.0.1:{}", proxy.port()),
+            None => self.nginx.as_ref().unwrap().url(),
+        }
     }
 
     /// Where an API process listens.
@@ -190,9 +211,12 @@ impl Cluster {
         keys.lines().filter(|key| key.contains(":project:")).map(str::to_owned).collect()
     }
 
-    /// What all processes have logged.
+    /// What all processes of the service have logged, those that are gone as well.
     pub fn logs(&self) -> String {
-        self.api.iter().chain(&self.workers).map(Daemon::log).collect()
+        let entries = std::fs::read_dir(self.folder.path()).unwrap().flatten();
+        let logs =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "log"));
+        logs.map(|log| std::fs::read_to_string(log).unwrap()).collect()
     }
 
     /// Waits until nothing of any project is left: rows, objects, unfinished uploads, keys.

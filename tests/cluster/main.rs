@@ -17,4 +17,5 @@ mod cluster_nginx;
 mod cluster_outages;
 mod cluster_schemathesis;
 mod cluster_selftest;
+mod cluster_soak;
 mod cluster_traces;

@@ -77,12 +77,24 @@ pub fn request(
     body: &[u8],
     headers: &[(&str, &str)],
 ) -> std::io::Result<Answer> {
-    exchange(url, method, &format!("/api/v1{path}"), token, body, headers)
+    exchange(url, method, &format!("/api/v1{path}"), token, body, headers, None)
+}
+
+/// The same for a client that doesn't wait longer than this for the next bytes.
+pub fn request_within(
+    patience: Duration,
+    url: &str,
+    (method, path): (&str, &str),
+    token: &str,
+    body: &[u8],
+    headers: &[(&str, &str)],
+) -> std::io::Result<Answer> {
+    exchange(url, method, &format!("/api/v1{path}"), token, body, headers, Some(patience))
 }
 
 /// A GET of a path outside the API; `Err` if the server went away.
 pub fn request_root(url: &str, path: &str) -> std::io::Result<Answer> {
-    exchange(url, "GET", path, "", b"", &[])
+    exchange(url, "GET", path, "", b"", &[], None)
 }
 
 fn exchange(
@@ -92,12 +104,15 @@ fn exchange(
     token: &str,
     body: &[u8],
     headers: &[(&str, &str)],
+    patience: Option<Duration>,
 ) -> std::io::Result<Answer> {
     use std::io::{Error, Read, Write};
 
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
+    stream.set_read_timeout(patience)?;
+    stream.set_write_timeout(patience)?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     head += &format!("Content-Length: {}\r\n", body.len());
     if !token.is_empty() {

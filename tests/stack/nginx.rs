@@ -53,6 +53,11 @@ impl Nginx {
         Self { port, daemon, folder }
     }
 
+    /// Its port on the loopback interface.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

@@ -144,7 +144,12 @@ impl Postgres {
 
     /// Restarts it as an operator does (a fast shutdown).
     pub fn restart(&mut self) {
-        self.daemon.end("INT");
+        self.restart_by("INT");
+    }
+
+    /// Restarts it by the signal for one kind of shutdown: after `QUIT` ("immediate") it recovers from its log as after a crash.
+    pub fn restart_by(&mut self, signal: &str) {
+        self.daemon.end(signal);
         self.daemon.restart();
         self.wait();
     }

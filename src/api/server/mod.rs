@@ -3,12 +3,12 @@
 //! It is our own on hyper because `axum::serve` sets no timers: a client that sends a header byte by byte would hold its
 //! connection for ever. Limits here are on what a connection may cost; what a request may do is the handlers' affair.
 
+mod line;
 mod stream;
 mod tls;
 mod unread;
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ use tower::ServiceExt;
 use super::routes::router;
 use super::state::ApiState;
 use crate::telemetry::metrics;
+use line::{Line, Place};
 use stream::GuardedStream;
 
 pub use tls::{CertificateError, Certificates};
@@ -47,6 +48,9 @@ const STREAMS: u32 = 128;
 
 /// Pause after a failure to accept: most likely file descriptors have run out, and some must be closed first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time for a connection to give way before another is asked to.
+const GIVE_WAY: Duration = Duration::from_millis(100);
 
 /// Time for broken uploads to be given back at the very end.
 const CLEANUP: Duration = Duration::from_secs(2);
@@ -108,17 +112,25 @@ pub(super) async fn serve_router(
         builder: builder(),
         graceful: GracefulShutdown::new(),
         slots: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
+        line: Arc::default(),
         open: metrics().connections.with_label_values(&[name]),
     };
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    // Accepted, and without a slot yet.
+    let mut newcomer = None;
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
-            (slot, accepted) = server.accept(&listener) => match accepted {
-                Ok((stream, peer)) => server.start(&mut connections, slot, stream, PeerAddress(peer)),
+            slot = server.slot(), if newcomer.is_some() => {
+                if let Some((stream, peer)) = newcomer.take() {
+                    server.start(&mut connections, slot, stream, PeerAddress(peer));
+                }
+            }
+            accepted = listener.accept(), if newcomer.is_none() => match accepted {
+                Ok(accepted) => newcomer = Some(accepted),
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -126,7 +138,7 @@ pub(super) async fn serve_router(
             },
         }
     }
-    drop(listener);
+    drop((listener, newcomer));
     if tokio::time::timeout(grace, server.graceful.shutdown()).await.is_err() {
         tracing::warn!(connections = connections.len(), "connections outlast the grace period and are cut");
     }
@@ -152,6 +164,8 @@ struct Server {
     graceful: GracefulShutdown,
     /// One permit for each connection that may be open.
     slots: Arc<Semaphore>,
+    /// Those that have a slot and no request.
+    line: Arc<Line>,
     /// Counts the connections.
     open: IntGauge,
 }
@@ -173,13 +187,17 @@ impl Drop for Counted {
 }
 
 impl Server {
-    /// Waits for a free slot, and then for a connection: more clients than slots wait in the system's queue.
-    async fn accept(
-        &self,
-        listener: &TcpListener,
-    ) -> (Option<OwnedSemaphorePermit>, io::Result<(TcpStream, SocketAddr)>) {
-        let slot = self.slots.clone().acquire_owned().await.ok();
-        (slot, listener.accept().await)
+    /// A slot for one more connection. If there is none the one that has waited longest for a request gives way.
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+                return Some(slot);
+            }
+            self.line.give_way();
+            if let Ok(slot) = tokio::time::timeout(GIVE_WAY, self.slots.clone().acquire_owned()).await {
+                return slot.ok();
+            }
+        }
     }
 
     fn start(
@@ -194,7 +212,10 @@ impl Server {
             tracing::debug!(error = &error as &dyn std::error::Error, "TCP_NODELAY could not be set");
         }
         let router = self.router.clone();
+        let place = Place::new(self.line.clone());
+        let own = place.clone();
         let service = service_fn(move |request: Request<Incoming>| {
+            let serving = own.serve();
             let (request, rest) = unread::watch(request);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
@@ -202,14 +223,13 @@ impl Server {
             async move {
                 let mut response = router.oneshot(request).await?;
                 rest.mark(&mut response);
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(serving.until_written(response))
             }
         });
         let (builder, watcher) = (self.builder.clone(), self.graceful.watcher());
         let acceptor = self.certificates.as_ref().map(Certificates::acceptor);
         let counted = Counted::new(&self.open);
-        connections.spawn(async move {
-            let _held = (slot, counted);
+        let conversation = async move {
             let stream: Box<dyn Stream> = match acceptor {
                 None => Box::new(stream),
                 Some(acceptor) => match tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {
@@ -227,6 +247,14 @@ impl Server {
             let connection = watcher.watch(builder.serve_connection(stream, service).into_owned());
             if let Err(error) = connection.await {
                 tracing::debug!(error, "a connection broke");
+            }
+        };
+        connections.spawn(async move {
+            let _held = (slot, counted);
+            tokio::select! {
+                biased;
+                () = conversation => {}
+                () = place.cut() => tracing::debug!("a connection without a request gives way to a newcomer"),
             }
         });
     }
