@@ -43,11 +43,14 @@ pub fn find(program: &str, folders: &[&str]) -> PathBuf {
         .unwrap_or_else(|| panic!("{program} is not installed; `tests/run tools` installs what tests need"))
 }
 
-/// Waits for something, at most a minute.
+/// Longest wait for a service. A busy machine is slow to start them.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Waits for something, at most three minutes.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "waited too long for {what}");
+        assert!(start.elapsed() < PATIENCE, "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -149,7 +152,7 @@ impl Daemon {
     pub fn wait_for_port(&mut self, port: u16) {
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let late = start.elapsed() > Duration::from_secs(60);
+            let late = start.elapsed() > PATIENCE;
             assert!(!late && self.running(), "{} does not listen:\n{}", self.name, self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
