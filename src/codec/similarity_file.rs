@@ -39,6 +39,9 @@ pub enum SimilarityError {
     /// An index that does not fit 32 bits.
     #[error("pair {pair} of the similarity file has index {index}, the largest known is 4294967295")]
     Index { pair: u64, index: u64 },
+    /// A score that no measure has: the file is damaged, and its text would not be JSON if this is no number at all.
+    #[error("pair {pair} of the similarity file has score {score}, which is not from 0 to 1")]
+    Score { pair: u64, score: String },
     /// The file ends within the header or a pair.
     #[error("the similarity file is cut short after {pairs} pairs")]
     Truncated { pairs: u64 },
@@ -89,7 +92,7 @@ impl Widths {
             let index = bytes.iter().rev().fold(0u64, |index, &byte| index << 8 | u64::from(byte));
             u32::try_from(index).map_err(|_| SimilarityError::Index { pair: number, index })
         };
-        Ok(SimilarityPair {
+        let pair = SimilarityPair {
             score: match score.try_into() {
                 Ok(double) => f64::from_le_bytes(double),
                 Err(_) => f32::from_le_bytes(score.try_into().expect("a score has 8 or 4 bytes")).into(),
@@ -98,7 +101,8 @@ impl Widths {
             party1: index(&parties[self.party..])?,
             row0: index(&rows[..self.row])?,
             row1: index(&rows[self.row..])?,
-        })
+        };
+        sound(pair, number)
     }
 
     /// The same for the widths that we write, at memory speed.
@@ -111,6 +115,14 @@ impl Widths {
             row0: word(16),
             row1: word(20),
         }
+    }
+}
+
+/// The pair, if its score is one.
+fn sound(pair: SimilarityPair, number: u64) -> Result<SimilarityPair, SimilarityError> {
+    match (0.0..=1.0).contains(&pair.score) {
+        true => Ok(pair),
+        false => Err(SimilarityError::Score { pair: number, score: pair.score.to_string() }),
     }
 }
 
@@ -149,8 +161,10 @@ impl SimilarityReader {
         }
         let rest = if widths == (Widths { score: 8, party: 4, row: 4 }) {
             let (pairs, rest) = chunk.as_chunks();
-            pairs.iter().map(Widths::common).for_each(each);
-            self.pairs += pairs.len() as u64;
+            for bytes in pairs {
+                each(sound(Widths::common(bytes), self.pairs)?);
+                self.pairs += 1;
+            }
             rest
         } else {
             let pairs = chunk.chunks_exact(widths.pair_len());
@@ -265,5 +279,21 @@ mod tests {
         let mut wide = vec![1, 4, 1, 8, 0, 0, 0, 0, 0, 1];
         wide.extend([7u64, 1 << 32].iter().flat_map(|row| row.to_le_bytes()));
         assert_eq!(read(&wide, 100), Err(SimilarityError::Index { pair: 0, index: 1 << 32 }));
+    }
+
+    #[test]
+    fn scores_that_no_measure_has_are_refused() {
+        for score in [f64::NAN, f64::INFINITY, -0.5, 1.5] {
+            let mut file = write(&[pair(1.0, 0, 1, 2, 3), pair(score, 0, 1, 2, 4)]);
+            let wanted = Err(SimilarityError::Score { pair: 1, score: score.to_string() });
+            assert_eq!((read(&file, 7), read(&file, 100)), (wanted.clone(), wanted));
+            // The same with scores of four bytes.
+            file.truncate(SIMILARITY_HEADER.len());
+            file[1] = 4;
+            file.extend((score as f32).to_le_bytes());
+            file.extend([0; 16]);
+            let wanted = Err(SimilarityError::Score { pair: 0, score: score.to_string() });
+            assert_eq!(read(&file, 100), wanted);
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! The fuzz targets on their seeds and on simple mutations of them, the same ones each time. `tests/fuzz/libfuzzer` goes on for hours.
 
+#[path = "targets/requests.rs"]
+mod requests;
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use targets::{TARGETS, Target};
+use targets::{PARSERS, Target};
+
+/// The whole service.
+const REQUESTS: Target = Target { name: "requests", run: requests::request };
 
 /// Pieces that mutations put in: what the parsers look for.
 const WORDS: &[&[u8]] = &[
@@ -119,7 +124,7 @@ fn run(target: &Target, data: &[u8]) {
 
 /// Runs a target on its seeds, and on so many mutations of them.
 fn fuzz(name: &str, mutations: usize) {
-    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let target = PARSERS.iter().chain([&REQUESTS]).find(|target| target.name == name).unwrap();
     let seeds = seeds(target);
     seeds.iter().for_each(|seed| run(target, seed));
     let mut random = Random(0x5EED);
@@ -138,15 +143,21 @@ macro_rules! fuzz {
         #[test]
         fn every_target_runs_here() {
             let named = [$(stringify!($name)),*];
-            assert_eq!(named.to_vec(), TARGETS.iter().map(|target| target.name).collect::<Vec<_>>());
+            let all = PARSERS.iter().chain([&REQUESTS]).map(|target| target.name);
+            assert_eq!(named.to_vec(), all.collect::<Vec<_>>());
         }
     };
 }
 
 fuzz! {
     upload 30_000
+    base64 20_000
+    blocks 20_000
     packed 20_000
-    files 20_000
+    candidates 10_000
+    encodings 10_000
+    block_files 10_000
+    similarity 10_000
     damage 10_000
     xml 20_000
     requests 3_000

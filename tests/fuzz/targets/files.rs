@@ -76,25 +76,38 @@ fn alike<T: PartialEq + Debug>(
     whole.ok()
 }
 
-/// A file as it came. The first two bytes choose what it is read as, and the size of the pieces.
-pub fn read(mut data: &[u8]) {
-    let (kind, chunk) = (choice(&mut data), choice(&mut data) + 1);
-    match kind % 5 {
-        0 => drop(alike(candidates::<u64>, data, chunk)),
-        1 => drop(alike(candidates::<u128>, data, chunk)),
-        2 => drop(alike(encodings, data, chunk)),
-        3 => drop(alike(blocks, data, chunk)),
-        _ => {
-            if let Some(json) = alike(similarity, data, chunk) {
-                let sound = serde_json::from_str::<serde::de::IgnoredAny>(&json);
-                assert!(sound.is_ok(), "{json}");
-            }
-        }
+/// A file of candidates as it came. The first two bytes choose the width of keys and the size of the pieces.
+pub fn candidate_file(mut data: &[u8]) {
+    let (wide, chunk) = (choice(&mut data) % 2 == 1, choice(&mut data) + 1);
+    match wide {
+        false => drop(alike(candidates::<u64>, data, chunk)),
+        true => drop(alike(candidates::<u128>, data, chunk)),
     }
+}
+
+/// A file of encodings as it came, in pieces whose size the first byte chooses.
+pub fn encoding_file(mut data: &[u8]) {
+    let chunk = choice(&mut data) + 1;
+    alike(encodings, data, chunk);
     // Descriptions are drawn from the ends of files whose middle nobody has seen.
     if data.len() >= 80 {
         let length = data.len() as u64;
         drop(EncodingFile::describe(&data[..32], &data[data.len() - 48..], length));
+    }
+}
+
+/// A file of blocks as it came, in pieces whose size the first byte chooses.
+pub fn block_file(mut data: &[u8]) {
+    let chunk = choice(&mut data) + 1;
+    alike(blocks, data, chunk);
+}
+
+/// A similarity file as it came, in pieces whose size the first byte chooses.
+pub fn similarity_file(mut data: &[u8]) {
+    let chunk = choice(&mut data) + 1;
+    if let Some(json) = alike(similarity, data, chunk) {
+        let sound = serde_json::from_str::<serde::de::IgnoredAny>(&json);
+        assert!(sound.is_ok(), "{json}");
     }
 }
 

@@ -5,7 +5,6 @@
 //! coverage.
 
 mod files;
-mod requests;
 mod upload;
 mod xml;
 
@@ -17,14 +16,18 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-/// All targets.
-pub const TARGETS: &[Target] = &[
+/// All targets that need no service.
+pub const PARSERS: &[Target] = &[
     Target { name: "upload", run: upload::json },
+    Target { name: "base64", run: upload::base64 },
+    Target { name: "blocks", run: upload::blocks },
     Target { name: "packed", run: upload::packed },
-    Target { name: "files", run: files::read },
+    Target { name: "candidates", run: files::candidate_file },
+    Target { name: "encodings", run: files::encoding_file },
+    Target { name: "block_files", run: files::block_file },
+    Target { name: "similarity", run: files::similarity_file },
     Target { name: "damage", run: files::damage },
     Target { name: "xml", run: xml::records },
-    Target { name: "requests", run: requests::request },
 ];
 
 /// Takes the first byte off as a choice; 0 if there is none.

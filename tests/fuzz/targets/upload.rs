@@ -4,9 +4,12 @@ use std::convert::Infallible;
 
 use anonlink::codec::block_hash::{BlockDigest, BlockHasher};
 use anonlink::codec::upload::{
-    Accept, FeedError, PackedParser, SizeRules, UploadForm, UploadOptions, UploadOutcome, UploadParser,
-    UploadSink,
+    Accept, FeedError, PackedParser, SizeRules, UploadError, UploadForm, UploadOptions, UploadOutcome,
+    UploadParser, UploadSink,
 };
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::value::RawValue;
 
 use super::choice;
 
@@ -74,6 +77,87 @@ pub fn json(mut data: &[u8]) {
     if outcome.problem.is_none() && outcome.form != UploadForm::BlocksOnly {
         assert_eq!(outcome.count as usize, taken.encodings.len());
         assert!(taken.blocks.iter().all(|(row, _)| *row < outcome.count), "blocks are records'");
+    }
+}
+
+/// A text as the one encoding of a body: what another decoder makes of it, line breaks aside, is what is stored.
+pub fn base64(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut options = UploadOptions::new(BlockHasher::new(None).expect("no key fits"));
+    options.size.max = 4096;
+    let body = serde_json::json!({ "clks": [text] }).to_string();
+    let (parsed, taken) = parse(&options, body.as_bytes(), body.len());
+    let unbroken: String = text.chars().filter(|character| !"\r\n".contains(*character)).collect();
+    match (parsed, STANDARD.decode(unbroken)) {
+        (Ok(outcome), Ok(bytes)) if outcome.problem.is_none() => assert_eq!(taken.encodings, [bytes]),
+        (Ok(outcome), Ok(bytes)) => {
+            assert!(bytes.is_empty() || bytes.len() % 8 > 0 || bytes.len() > 4096, "{outcome:?}");
+        }
+        (Err(FeedError::Upload(UploadError::Base64 { index: 0, .. })), Err(_)) => {}
+        (parsed, decoded) => panic!("{parsed:?}, but {decoded:?}"),
+    }
+}
+
+/// A map of blocks for so many records as the first byte says: what another parser finds in it is what is stored.
+pub fn blocks(mut data: &[u8]) {
+    let count = choice(&mut data) as u32 % 8;
+    let mut options = UploadOptions::new(BlockHasher::new(None).expect("no key fits"));
+    options.accept = Accept::Blocks { count };
+    let body = [br#"{"blocks":"#, data, b"}"].concat();
+    let (parsed, taken) = parse(&options, &body, body.len());
+    let (cut, taken_cut) = parse(&options, &body, 7);
+    assert_eq!((parsed.is_ok(), &taken), (cut.is_ok(), &taken_cut), "whole and in pieces");
+    if parsed.is_err() {
+        return;
+    }
+    // Further members may follow the map; so it is read from a copy that ends with it.
+    let mut maps = serde_json::Deserializer::from_slice(data).into_iter::<Pairs>();
+    let Some(Ok(Pairs(pairs))) = maps.next() else { return };
+    if maps.byte_offset() < data.len() {
+        return;
+    }
+    let mut expected = Vec::new();
+    for (row, ids) in &pairs {
+        assert!(*row < count, "{row} of {count}");
+        expected.extend(ids.iter().map(|id| (*row, options.hasher.digest(id))));
+    }
+    assert_eq!(taken.blocks, expected);
+}
+
+/// Rows and ids in the order of a block map.
+struct Pairs(Vec<(u32, Vec<String>)>);
+
+impl<'de> serde::Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some((row, ids)) = map.next_entry::<String, Vec<&RawValue>>()? {
+                    pairs.push((
+                        row.parse().expect("a row"),
+                        ids.into_iter().map(|id| id_text(id.get())).collect(),
+                    ));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        input.deserialize_map(Members)
+    }
+}
+
+/// A block id of its JSON text.
+fn id_text(raw: &str) -> String {
+    match raw {
+        "-0" => "0".to_owned(),
+        raw if raw.starts_with('"') => serde_json::from_str(raw).expect("a text"),
+        raw => raw.to_owned(),
     }
 }
 
