@@ -17,6 +17,8 @@ mod wake;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod races;
 
 pub use handle::{Cache, CachedStatus, Generation};
 pub use redis::CacheError;

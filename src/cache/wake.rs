@@ -63,9 +63,13 @@ pub struct Listener {
 impl Listener {
     /// Returns at the first ring since it began to listen, or after `longest`; true if it was a ring.
     pub async fn wait(mut self, longest: Duration) -> bool {
-        let (heard, places) = (self.heard, self.places);
-        let rung = self.bells.wait_for(|counts| places.iter().any(|at| counts[*at] != heard[*at]));
-        matches!(tokio::time::timeout(longest, rung).await, Ok(Ok(_)))
+        matches!(tokio::time::timeout(longest, self.rung()).await, Ok(true))
+    }
+
+    /// Returns at the first ring since it began to listen; false if no more can come.
+    pub(super) async fn rung(&mut self) -> bool {
+        let (heard, places) = (self.heard, &self.places);
+        self.bells.wait_for(|counts| places.iter().any(|at| counts[*at] != heard[*at])).await.is_ok()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use super::sync::{Mutex, MutexGuard, PoisonError};
 use crate::telemetry::metrics;
 
 /// Something whose memory is known.
@@ -30,11 +31,30 @@ struct Inner<K, V> {
     clock: u64,
 }
 
+type Cell<V> = Arc<OnceCell<Arc<V>>>;
+
 #[derive(Debug)]
 struct Slot<V> {
-    cell: Arc<OnceCell<Arc<V>>>,
-    weight: usize,
+    cell: Cell<V>,
+    /// Unknown while the value is being loaded.
+    weight: Option<usize>,
     used: u64,
+}
+
+/// Somebody who wants a value, until it is there, can't be had, or is not waited for any more.
+struct Asker<'c, K: Hash + Eq + Clone, V: Weighed> {
+    cache: &'c Cache<K, V>,
+    key: &'c K,
+    cell: Cell<V>,
+}
+
+impl<K: Hash + Eq + Clone, V: Weighed> Drop for Asker<'_, K, V> {
+    fn drop(&mut self) {
+        // Given up under the lock, so that the last asker of a value that can't be had knows that it is.
+        let mut inner = self.cache.lock();
+        let cell = std::mem::take(&mut self.cell);
+        inner.settle(self.key, cell, self.cache.bound);
+    }
 }
 
 impl<K: Hash + Eq + Clone, V: Weighed> Cache<K, V> {
@@ -48,110 +68,61 @@ impl<K: Hash + Eq + Clone, V: Weighed> Cache<K, V> {
     where
         F: Future<Output = Result<V, E>>,
     {
-        let cell = {
-            let mut inner = self.lock();
-            inner.clock += 1;
-            let clock = inner.clock;
-            let slot = inner.slots.entry(key.clone()).or_insert_with(|| Slot {
-                cell: Arc::default(),
-                weight: 0,
-                used: clock,
-            });
-            slot.used = clock;
-            slot.cell.clone()
-        };
-        metrics().looked(self.name, cell.initialized());
-        let value = cell.get_or_try_init(|| async { load.await.map(Arc::new) }).await?.clone();
-        self.weigh(key, value.weight());
-        Ok(value)
+        let asker = self.ask(key);
+        metrics().looked(self.name, asker.cell.initialized());
+        asker.cell.get_or_try_init(|| async { load.await.map(Arc::new) }).await.cloned()
     }
 
-    /// Notes the weight of a loaded value and drops what is too much.
-    fn weigh(&self, key: &K, weight: usize) {
+    fn ask<'c>(&'c self, key: &'c K) -> Asker<'c, K, V> {
         let mut inner = self.lock();
-        if let Some(slot) = inner.slots.get_mut(key) {
-            slot.weight = weight;
-        }
-        let mut total: usize = inner.slots.values().map(|slot| slot.weight).sum();
-        while total > self.bound {
-            let loaded = inner.slots.iter().filter(|(other, slot)| slot.weight > 0 && *other != key);
-            let Some(oldest) = loaded.min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone()) else {
-                break;
-            };
-            total -= inner.slots.remove(&oldest).map_or(0, |slot| slot.weight);
-        }
+        inner.clock += 1;
+        let clock = inner.clock;
+        let new = || Slot { cell: Arc::default(), weight: None, used: clock };
+        let slot = inner.slots.entry(key.clone()).or_insert_with(new);
+        slot.used = clock;
+        Asker { cache: self, key, cell: slot.cell.clone() }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner<K, V>> {
+    fn lock(&self) -> MutexGuard<'_, Inner<K, V>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    struct Block(usize);
-
-    impl Weighed for Block {
-        fn weight(&self) -> usize {
-            self.0
-        }
-    }
-
-    #[tokio::test]
-    async fn least_recently_used_values_make_room() {
-        let cache = Cache::new("test", 100);
-        let loads = AtomicUsize::new(0);
-        let get = async |key: u32| {
-            let load = async {
-                loads.fetch_add(1, Ordering::Relaxed);
-                Ok::<_, ()>(Block(40))
-            };
-            cache.get(&key, load).await
+impl<K: Hash + Eq + Clone, V: Weighed> Inner<K, V> {
+    /// Notes what came of a cell: weighs a loaded value and drops what is too much; forgets what nobody loads any more.
+    fn settle(&mut self, key: &K, cell: Cell<V>, bound: usize) {
+        // What was dropped meanwhile is nobody's business here, nor what is loaded in its place.
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| Arc::ptr_eq(&slot.cell, &cell)) else {
+            return;
         };
-        get(1).await.unwrap();
-        get(2).await.unwrap();
-        get(1).await.unwrap();
-        assert_eq!(loads.load(Ordering::Relaxed), 2);
-        get(3).await.unwrap();
-        get(1).await.unwrap();
-        assert_eq!(loads.load(Ordering::Relaxed), 3, "1 was used after 2, so 2 went");
-        get(2).await.unwrap();
-        assert_eq!(loads.load(Ordering::Relaxed), 4);
-    }
-
-    #[tokio::test]
-    async fn many_askers_load_once_and_failures_are_forgotten() {
-        let cache = Arc::new(Cache::<u32, Block>::new("test", 100));
-        assert_eq!(cache.get(&1, async { Err::<Block, _>("away") }).await.err(), Some("away"));
-        let loads = Arc::new(AtomicUsize::new(0));
-        let askers = (0..10).map(|_| {
-            let (cache, loads) = (cache.clone(), loads.clone());
-            tokio::spawn(async move {
-                let load = async {
-                    tokio::task::yield_now().await;
-                    loads.fetch_add(1, Ordering::Relaxed);
-                    Ok::<_, ()>(Block(1))
-                };
-                cache.get(&1, load).await.unwrap().0
-            })
-        });
-        for asker in askers.collect::<Vec<_>>() {
-            assert_eq!(asker.await.unwrap(), 1);
+        drop(cell);
+        match slot.cell.get() {
+            Some(value) => slot.weight = Some(value.weight()),
+            None if Arc::strong_count(&slot.cell) > 1 => return,
+            None => {
+                self.slots.remove(key);
+                return;
+            }
         }
-        assert_eq!(loads.load(Ordering::Relaxed), 1);
+        let mut total: usize = self.slots.values().filter_map(|slot| slot.weight).sum();
+        while total > bound {
+            let loaded = self.slots.iter().filter(|(other, slot)| slot.weight.is_some() && *other != key);
+            let Some(oldest) = loaded.min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone()) else {
+                break;
+            };
+            total -= self.slots.remove(&oldest).and_then(|slot| slot.weight).unwrap_or(0);
+        }
     }
+}
 
-    #[tokio::test]
-    async fn one_heavy_value_is_kept_alone() {
-        let cache = Cache::new("test", 10);
-        cache.get(&1, async { Ok::<_, ()>(Block(5)) }).await.unwrap();
-        cache.get(&2, async { Ok::<_, ()>(Block(1000)) }).await.unwrap();
-        let again = cache.get(&2, async { Err::<Block, _>("loaded again") }).await;
-        assert!(again.is_ok());
-        assert!(cache.get(&1, async { Err::<Block, _>("gone") }).await.is_err());
+#[cfg(test)]
+impl<K: Hash + Eq + Clone, V: Weighed> Cache<K, V> {
+    /// For tests: keys of loaded values with their weights, and how many slots have no value.
+    pub(super) fn census(&self) -> (HashMap<K, usize>, usize) {
+        let slots = &self.lock().slots;
+        let loaded = slots.iter().filter_map(|(key, slot)| Some((key.clone(), slot.weight?)));
+        let loaded: HashMap<K, usize> = loaded.collect();
+        let rest = slots.len() - loaded.len();
+        (loaded, rest)
     }
 }
