@@ -50,7 +50,7 @@ async fn walk(seed: u64, steps: u64) {
     let bed = Bed { db: Arc::new(db), clock };
     let counts = model::walk(&bed, seed, steps).await;
     crate::db::conformance::audit::is_good(&*bed.db).await;
-    println!("{counts:?}");
+    println!("seed {seed}: {counts:?}");
     model::is_telling(&counts);
 }
 
@@ -59,10 +59,8 @@ async fn the_ledger_does_what_its_model_does() {
     walk(1, 20_000).await;
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "takes many minutes: a million steps"]
-async fn the_ledger_does_what_its_model_does_for_a_million_steps() {
-    for seed in 1..=10 {
-        walk(seed * 7919, 100_000).await;
-    }
+fn the_ledger_does_what_its_model_does_for_a_million_steps() {
+    model::walks((1..=10).map(|seed| seed * 7919), |seed| walk(seed, 100_000));
 }

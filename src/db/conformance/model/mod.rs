@@ -94,6 +94,23 @@ pub(crate) async fn walk(bed: &Bed, seed: u64, steps: u64) -> BTreeMap<&'static 
     driver.counts
 }
 
+/// Several walks, four at a time.
+pub(crate) fn walks<F: Future<Output = ()>>(
+    seeds: impl Iterator<Item = u64>,
+    walk: impl Fn(u64) -> F + Sync,
+) {
+    let seeds: Vec<u64> = seeds.collect();
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            let (seeds, walk) = (&seeds, &walk);
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                seeds.iter().skip(first).step_by(4).for_each(|seed| runtime.block_on(walk(*seed)));
+            });
+        }
+    });
+}
+
 impl Driver<'_> {
     fn count(&mut self, what: &'static str) {
         *self.counts.entry(what).or_default() += 1;
