@@ -1,6 +1,7 @@
 //! A service in this process, and short ways to talk to it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anonlink::api::{ApiState, router};
@@ -12,7 +13,7 @@ use anonlink::db::Db;
 use anonlink::db::Lease;
 use anonlink::db::ledger::{ClaimedTask, Held, Outcome};
 use anonlink::db::sqlite::SqliteDb;
-use anonlink::domain::{Queue, random_bytes};
+use anonlink::domain::{Clock, Queue, Timestamp, random_bytes};
 use anonlink::staging::External;
 use anonlink::store::Store;
 use axum::Router;
@@ -32,11 +33,28 @@ struct Flags {
     api: ApiArgs,
 }
 
+/// The system's clock, as far ahead as a test puts it.
+#[derive(Default)]
+pub struct AheadClock(AtomicU64);
+
+impl AheadClock {
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_micros() as u64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for AheadClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().after(Duration::from_micros(self.0.load(Ordering::SeqCst)))
+    }
+}
+
 /// A service with a database and a scratch directory of its own, and objects in memory.
 pub struct Service {
     pub state: Arc<ApiState>,
     pub db: Arc<dyn Db>,
     pub store: Store,
+    pub clock: Arc<AheadClock>,
     router: Router,
     folder: tempfile::TempDir,
 }
@@ -53,7 +71,7 @@ impl Service {
 
     pub async fn on(store: Store, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(SystemClock);
+        let clock = Arc::<AheadClock>::default();
         let db: Arc<dyn Db> =
             Arc::new(SqliteDb::open(&folder.path().join("test.db"), clock.clone()).unwrap());
         db.migrate().await.unwrap();
@@ -70,10 +88,10 @@ impl Service {
             cache,
             settings,
             Arc::new(OsRandom),
-            clock,
+            clock.clone(),
             scratch,
         );
-        Self { router: router(state.clone()), state, db, store, folder }
+        Self { router: router(state.clone()), state, db, store, clock, folder }
     }
 
     /// The API on another state, with nothing else changed.
