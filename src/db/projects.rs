@@ -97,4 +97,9 @@ pub trait Projects: Send + Sync {
 
     /// Removes a project that has expired, just as [`Self::delete_project`] does. False if there is none, or not yet.
     async fn expire_project(&self, id: ProjectId) -> DbResult<bool>;
+
+    /// Makes what was deleted unreadable in the store's own files, as far as that takes more than deleting.
+    async fn scrub(&self) -> DbResult<()> {
+        Ok(())
+    }
 }

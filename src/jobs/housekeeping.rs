@@ -74,6 +74,11 @@ impl Housekeeper {
     }
 
     async fn round(&self, list: bool) -> Result<(), JobError> {
+        // Newer binaries may have changed the tables under a process that was left running.
+        let schema = self.context.db.schema_status().await?;
+        if !schema.fits() {
+            return Err(JobError::Transient(schema.advice()));
+        }
         let rescued = self.context.db.rescue().await?;
         if rescued > 0 {
             metrics().leases_expired.inc_by(rescued);
@@ -84,6 +89,7 @@ impl Housekeeper {
         }
         self.expire().await?;
         let mut counts = SweepCounts { dead: self.sweep_dead().await?, debris: 0 };
+        self.context.db.scrub().await?;
         if list {
             counts.debris = self.sweep_debris(DEBRIS_AGE).await?;
             counts.debris += self.sweep_uploads(DEBRIS_AGE).await?;

@@ -4,6 +4,7 @@
 //! metrics, problem documents or the audit trail. A planted secret is found, so that the search can fail.
 
 mod cluster;
+mod deletion;
 mod embedded;
 mod needles;
 mod recorder;

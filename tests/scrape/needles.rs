@@ -48,6 +48,12 @@ impl Needles {
         self.add(what, BASE64_STANDARD.encode(text).trim_end_matches('='));
     }
 
+    /// Bytes, as they are and in hex.
+    pub fn bytes(&mut self, what: &'static str, bytes: &[u8]) {
+        self.add(what, bytes);
+        self.add(what, hex::encode(bytes));
+    }
+
     /// An encoding: its beginning and its middle in base64, in hex, as it is, and as Rust's `Debug` shows bytes.
     pub fn encoding(&mut self, encoding: &[u8]) {
         // A multiple of three, so that base64 looks the same wherever the rest begins.

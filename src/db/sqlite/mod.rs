@@ -19,6 +19,8 @@ mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
 use tracing::Span;
@@ -32,6 +34,9 @@ use actor::Actor;
 /// Name of the database system in traces.
 const SYSTEM: &str = "sqlite";
 
+/// Longest wait for another process's lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A metadata store in a SQLite file; cheap to clone.
 #[derive(Clone)]
 pub struct SqliteDb {
@@ -39,6 +44,8 @@ pub struct SqliteDb {
     reader: Actor,
     clock: Arc<dyn Clock>,
     audit_key: KeyPlace,
+    /// Whether the write-ahead log may hold pages with rows that were deleted since.
+    stained: Arc<AtomicBool>,
 }
 
 impl SqliteDb {
@@ -56,6 +63,8 @@ impl SqliteDb {
             reader: Actor::start("sqlite-reader", connect(&path)?)?,
             clock,
             audit_key,
+            // A predecessor may have been killed.
+            stained: Arc::new(AtomicBool::new(true)),
         })
     }
 
@@ -81,6 +90,31 @@ impl SqliteDb {
         operation.ended(self.reader.read(body).await)
     }
 
+    /// Empties the write-ahead log if rows were deleted: the database's own pages are overwritten, but the log holds older ones
+    /// until it is used again. Waits for nobody: what another process is reading keeps the log as it is until the next call.
+    async fn empty_log(&self) -> DbResult<()> {
+        if !self.stained.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let emptied = self
+            .writer
+            .direct(|connection| {
+                connection.busy_timeout(Duration::ZERO)?;
+                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                let busy = connection.query_row(sql, [], |row| row.get::<_, bool>(0));
+                connection.busy_timeout(PATIENCE)?;
+                Ok(!busy?)
+            })
+            .await;
+        if !matches!(emptied, Ok(true)) {
+            self.stained.store(true, Ordering::Release);
+        }
+        match emptied {
+            Err(error) if !error.is_transient() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes back what a process that is known to be dead has held: its uploads, and its tasks (each counts as an expired
     /// lease, so that a task that kills its process does not do so for ever). Returns how many tasks.
     ///
@@ -98,7 +132,7 @@ impl SqliteDb {
 
 fn connect(path: &Path) -> DbResult<Connection> {
     let connection = Connection::open(path).map_err(|e| DbError::Unavailable(e.into()))?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

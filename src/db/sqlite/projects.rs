@@ -1,5 +1,7 @@
 //! Projects and tokens.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
@@ -167,7 +169,9 @@ impl Projects for SqliteDb {
     }
 
     async fn delete_project(&self, id: ProjectId) -> DbResult<bool> {
+        let stained = self.stained.clone();
         self.write(move |tx, now| {
+            stained.store(true, Ordering::Release);
             transitions::delete_project(tx, &id.to_string(), Action::ProjectDeleted, now)
         })
         .await
@@ -183,7 +187,9 @@ impl Projects for SqliteDb {
     }
 
     async fn expire_project(&self, id: ProjectId) -> DbResult<bool> {
+        let stained = self.stained.clone();
         self.write(move |tx, now| {
+            stained.store(true, Ordering::Release);
             let id = id.to_string();
             match has_expired(tx, &id, now)? {
                 true => transitions::delete_project(tx, &id, Action::ProjectExpired, now),
@@ -191,5 +197,9 @@ impl Projects for SqliteDb {
             }
         })
         .await
+    }
+
+    async fn scrub(&self) -> DbResult<()> {
+        self.empty_log().await
     }
 }

@@ -1,5 +1,7 @@
 //! Runs as the API sees them.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use rusqlite::{Row, params};
 
@@ -96,8 +98,12 @@ impl Runs for SqliteDb {
     }
 
     async fn delete_run(&self, project: ProjectId, run: RunId) -> DbResult<bool> {
-        self.write(move |tx, now| transitions::delete_run(tx, &project.to_string(), &run.to_string(), now))
-            .await
+        let stained = self.stained.clone();
+        self.write(move |tx, now| {
+            stained.store(true, Ordering::Release);
+            transitions::delete_run(tx, &project.to_string(), &run.to_string(), now)
+        })
+        .await
     }
 
     async fn comparison_scores(&self, comparison: ComparisonId) -> DbResult<Option<ComparisonScores>> {

@@ -1,0 +1,123 @@
+//! What is deleted is gone: out of the database's file and its log, out of the objects, out of temporary files. Another project's
+//! data are found in the same places, so that the search can fail.
+
+use std::path::{Path, PathBuf};
+
+use blake2::{Blake2b256, Digest as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::document;
+use crate::needles::Needles;
+use crate::service::{Project, call, parties, post_run, run_state, serve, wait_for};
+
+/// Projects enough for more than one page of each table, and for rows that move between pages.
+const PROJECTS: usize = 24;
+
+/// Projects, and what is theirs alone.
+#[derive(Default)]
+struct Linkages {
+    projects: Vec<Project>,
+    needles: Needles,
+}
+
+/// A linkage with data and texts of its own.
+fn link(url: &str, index: usize, Linkages { projects, needles }: &mut Linkages) {
+    let mut text = |what: &'static str| {
+        let text = format!("{what} {}", hex::encode(Sha256::digest(format!("{what} {index}"))));
+        needles.text(what, &text[what.len() + 1..]);
+        text
+    };
+    let body = json!({
+        "schema": {"comment": text("the schema")}, "result_type": "groups", "uses_blocking": true,
+        "name": text("the name"), "notes": text("the notes").repeat(index % 7 + 1),
+    });
+    let (status, made) = call(url, "POST", "/projects", "", Some(body)).unwrap();
+    assert_eq!(status, 201, "{made}");
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    let project = Project {
+        id: word(&made["project_id"]),
+        updates: made["update_tokens"].as_array().unwrap().iter().map(word).collect(),
+        result: word(&made["result_token"]),
+    };
+    let path = format!("/projects/{}", project.id);
+    let mut tokens = project.updates.clone();
+    tokens.push(project.result.clone());
+    for (token, rows) in project.updates.iter().zip(parties(20, 101 + 2 * index as u64)) {
+        rows.chunks(128).for_each(|row| needles.encoding(row));
+        let (status, answer) =
+            call(url, "POST", &format!("{path}/clks"), token, Some(document(&rows))).unwrap();
+        assert_eq!(status, 201, "{answer}");
+        tokens.push(word(&answer["receipt_token"]));
+    }
+    for token in &tokens {
+        needles.token(token);
+        // The trail keeps the first four bytes.
+        let digest = Sha256::digest(hex::decode(token).unwrap());
+        needles.bytes("a token's digest", &digest[4..]);
+    }
+    let run = post_run(url, &project, 0.7).unwrap();
+    wait_for("the run", || run_state(url, &project, &run).unwrap().0 == "completed");
+    projects.push(project);
+}
+
+/// Deletes them all.
+fn delete(url: &str, linkages: &Linkages) {
+    for project in &linkages.projects {
+        let path = format!("/projects/{}", project.id);
+        assert_eq!(call(url, "DELETE", &path, &project.result, None).unwrap().0, 204);
+    }
+}
+
+/// All files below a folder.
+fn files(folder: &Path, into: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.path() {
+            path if path.is_dir() => files(&path, into),
+            // One that has just gone holds nothing.
+            path => into.extend(std::fs::read(&path).ok().map(|bytes| (path, bytes))),
+        }
+    }
+}
+
+/// Where any of these is found.
+fn found(needles: &Needles, folder: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    files(folder, &mut all);
+    let finds = |(path, bytes): &(PathBuf, Vec<u8>)| {
+        let name = path.display().to_string();
+        needles.find(bytes).into_iter().map(move |find| format!("{name}: {find}")).collect::<Vec<_>>()
+    };
+    all.iter().flat_map(finds).collect()
+}
+
+#[test]
+fn what_is_deleted_is_in_no_file_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, url) = serve(folder.path(), &[]);
+    let (mut kept, mut gone) = (Linkages::default(), Linkages::default());
+    for index in 0..PROJECTS {
+        link(&url, index, if index % 3 == 0 { &mut kept } else { &mut gone });
+    }
+    let present = found(&gone.needles, folder.path());
+    for what in ["the schema", "the name", "the notes", "a token's digest", "an encoding"] {
+        assert!(present.iter().any(|find| find.contains(what)), "{what} can be found: {present:?}");
+    }
+    delete(&url, &gone);
+    wait_for("what was deleted to go", || found(&gone.needles, folder.path()).is_empty());
+    assert!(!found(&kept.needles, folder.path()).is_empty(), "others' data are there");
+    // Block labels are the same for all, and only their digests were ever kept.
+    let (mut labels, mut digests) = (Needles::default(), Needles::default());
+    for label in crate::BLOCKS {
+        labels.text("a block label", label);
+        digests.bytes("a block's digest", &Blake2b256::digest(label));
+    }
+    assert!(found(&labels, folder.path()).is_empty());
+    assert!(!found(&digests, folder.path()).is_empty());
+    delete(&url, &kept);
+    wait_for("the rest to go", || {
+        found(&kept.needles, folder.path()).is_empty() && found(&digests, folder.path()).is_empty()
+    });
+    drop(server);
+    assert!(found(&gone.needles, folder.path()).is_empty());
+}
