@@ -64,5 +64,30 @@ fn prepare(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, prepare);
+/// Other sizes than 1024 bits, at 0.8: per pair more bits take more time, not per bit.
+fn sizes(c: &mut Criterion) {
+    const ROWS: u32 = 4_000;
+    for bits in [64, 512, 576, 1024, 2048, 8192] {
+        let (a, b) = data::of_size(bits, ROWS as usize);
+        let threshold = Threshold::new(0.8).expect("in range");
+        let spec = CompareSpec::new(a.size(), threshold, &[ROWS, ROWS]).expect("two parties");
+        let order = BitOrder::from_samples(&[&a, &b]);
+        let mut group = c.benchmark_group(format!("sizes/{bits}"));
+        group.throughput(Throughput::Elements(u64::from(ROWS) * u64::from(ROWS)));
+        group.sampling_mode(SamplingMode::Flat).sample_size(10);
+        for kernel in Kernel::available() {
+            let [a, b] = [&a, &b].map(|party| Tile::prepare(kernel, party, 0..ROWS, &order));
+            group.bench_function(kernel.name(), |bencher| {
+                let mut found: Vec<u64> = Vec::new();
+                bencher.iter(|| {
+                    found.clear();
+                    compare_tiles(&a, &b, PartyPair::new(0, 1), &spec, &mut found, &|| false)
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, kernels, prepare, sizes);
 criterion_main!(benches);

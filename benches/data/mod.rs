@@ -73,6 +73,25 @@ pub fn sparse(n: usize) -> (Encodings, Encodings) {
     })
 }
 
+/// Encodings of other sizes: uniform bits, 39 ± 6 % of them set, nothing in common.
+#[allow(dead_code)]
+pub fn of_size(bits: usize, n: usize) -> (Encodings, Encodings) {
+    let mut random = Random(4);
+    let size = EncodingSize::new(bits / 8).expect("a multiple of 64");
+    let mut party = || {
+        let mut party = Encodings::new(size);
+        for _ in 0..n {
+            let share = 0.39 + 0.06 * random.normal();
+            let bytes: Vec<u8> = (0..bits / 8)
+                .map(|_| (0..8).fold(0, |byte, bit| byte | u8::from(random.unit() < share) << bit))
+                .collect();
+            party.push_bytes(&bytes).expect("a whole row");
+        }
+        party
+    };
+    (party(), party())
+}
+
 /// Like encodings of names (FEBRL 4 by clkhash): popcount 696 ± 22, bits that differ in how often they are
 /// set, Dice of two random rows about .705.
 #[allow(dead_code)]

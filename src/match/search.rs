@@ -149,7 +149,7 @@ impl Direction<'_> {
     ) -> Result<(), Stopped> {
         let (rows, columns) = (self.rows, self.columns);
         let mut plan = LookPlan::new(rows, columns, self.inverted);
-        let mut queue = SurvivorQueue::new();
+        let mut queue = SurvivorQueue::new(rows, columns);
         let mut lists = PlaneLists::new(columns);
         let mut probes = Vec::with_capacity(BLOCK_ROWS);
         let mut words_since_poll = 0;

@@ -66,7 +66,7 @@ impl Tile {
         let mut words = Vec::with_capacity(ids.len() * size.words());
         ids.iter().for_each(|&row| words.extend_from_slice(encodings.row(row)));
         order.apply(&mut words, size.words());
-        let words_per_plane = kernel.rows_per_group() / 64;
+        let words_per_plane = kernel.words_per_plane(ids.len());
         let lines_per_group = ((size.bits() + 1) * words_per_plane).div_ceil(LINE_WORDS);
         let mut tile = Self {
             kernel,
@@ -86,7 +86,7 @@ impl Tile {
     fn slice_bits(&mut self) {
         let (words, words_per_plane) = (self.size.words(), self.words_per_plane);
         self.planes = vec![Line([0; LINE_WORDS]); self.groups() * self.lines_per_group];
-        let groups = self.words.chunks(self.kernel.rows_per_group() * words);
+        let groups = self.words.chunks(self.rows_per_group() * words);
         for (rows, lines) in groups.zip(self.planes.chunks_exact_mut(self.lines_per_group)) {
             for (lane_word, rows) in rows.chunks(64 * words).enumerate() {
                 for word in 0..words {
@@ -135,7 +135,7 @@ impl Tile {
 
     /// Rows of all groups but the last.
     pub(crate) fn rows_per_group(&self) -> usize {
-        self.kernel.rows_per_group()
+        self.words_per_plane * 64
     }
 
     /// Number of groups, the last one perhaps not full.

@@ -12,8 +12,8 @@ use std::arch::x86_64::*;
 use super::sliced::{self, Register};
 use super::{FilterJob, LANES, PlaneLists, SurvivorQueue, lists, scalar};
 
-/// Rows of a group: a bit each in a register.
-pub(super) const GROUP: usize = 256;
+/// A register.
+pub(super) const WORDS_PER_PLANE: usize = 4;
 
 pub(super) fn is_supported() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")
@@ -24,7 +24,7 @@ struct Ymm(__m256i);
 
 // SAFETY: only `filter` uses it, which enables the instructions.
 unsafe impl Register for Ymm {
-    const WORDS: usize = 4;
+    const WORDS: usize = WORDS_PER_PLANE;
 
     #[inline(always)]
     unsafe fn load(from: *const u64) -> Self {

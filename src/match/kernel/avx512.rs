@@ -12,8 +12,10 @@ use std::arch::x86_64::*;
 use super::sliced::{self, Register};
 use super::{FilterJob, LANES, PlaneLists, SurvivorQueue, scalar};
 
-/// Rows of a group: a bit each in a register.
-pub(super) const GROUP: usize = 512;
+/// A register of 512 bits, or of 256 for few rows.
+pub(super) fn words_per_plane(rows: usize) -> usize {
+    if rows <= 64 * Ymm::WORDS { Ymm::WORDS } else { Zmm::WORDS }
+}
 
 pub(super) fn is_supported() -> bool {
     super::avx2::is_supported()
@@ -139,9 +141,9 @@ fn numbers(planes: &[[u64; 8]], words: usize, into: &mut [[u16; LANES]; 8]) {
 /// See [`FilterJob`]. The job must be valid.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,popcnt")]
 pub(super) fn filter(job: &FilterJob, queue: &mut SurvivorQueue) {
-    // SAFETY: the instructions are enabled; a plane has eight words.
+    // SAFETY: the instructions are enabled; a plane has four words, or eight of which four may hold all rows.
     unsafe {
-        if job.columns.rows_of_group(job.group) <= GROUP / 2 {
+        if job.columns.rows_of_group(job.group) <= 64 * Ymm::WORDS {
             sliced::filter::<Ymm>(job, queue, scalar::and_count_generic);
         } else {
             sliced::filter::<Zmm>(job, queue, scalar::and_count_generic);

@@ -9,8 +9,6 @@ use super::lists::PlaneLists;
 pub(crate) const LANES: usize = 64;
 /// Most rows that one job may have.
 pub(crate) const MAX_ROWS: usize = 64;
-/// Most rows of a group of any kernel.
-pub(super) const MAX_GROUP: usize = 512;
 
 /// The filter's input: rows of one tile against one group of another's.
 pub(crate) struct FilterJob<'a> {
@@ -81,13 +79,13 @@ pub(crate) struct SurvivorQueue {
 }
 
 impl SurvivorQueue {
-    /// One entry per row and word of lanes.
-    const CAPACITY: usize = MAX_ROWS * (MAX_GROUP / LANES);
-
-    pub(crate) fn new() -> Self {
+    /// For jobs of these tiles.
+    pub(crate) fn new(rows: &Tile, columns: &Tile) -> Self {
+        // One entry per row and word of lanes.
+        let capacity = rows.len().min(MAX_ROWS) * (columns.rows_per_group() / LANES);
         Self {
-            entries: vec![Survivors { row: 0, column: 0, mask: 0 }; Self::CAPACITY].into(),
-            counts: vec![[0; LANES]; Self::CAPACITY].into(),
+            entries: vec![Survivors { row: 0, column: 0, mask: 0 }; capacity].into(),
+            counts: vec![[0; LANES]; capacity].into(),
             len: 0,
         }
     }

@@ -100,16 +100,17 @@ impl Kernel {
         }
     }
 
-    /// Rows of a group: as many as a register of its has bits.
-    pub(crate) fn rows_per_group(self) -> usize {
+    /// 64-bit words of a plane, for a tile of so many rows: a register, or half of one where that holds them all and the
+    /// processor has such.
+    pub(crate) fn words_per_plane(self, rows: usize) -> usize {
         match self.0 {
-            Isa::Scalar => scalar::GROUP,
+            Isa::Scalar => scalar::WORDS_PER_PLANE,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => avx2::GROUP,
+            Isa::Avx2 => avx2::WORDS_PER_PLANE,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 { .. } => avx512::GROUP,
+            Isa::Avx512 { .. } => avx512::words_per_plane(rows),
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => neon::GROUP,
+            Isa::Neon => neon::WORDS_PER_PLANE,
         }
     }
 

@@ -15,8 +15,8 @@ use std::arch::aarch64::*;
 use super::sliced::{self, Register};
 use super::{FilterJob, SurvivorQueue};
 
-/// Rows of a group: a bit each in a register.
-pub(super) const GROUP: usize = 128;
+/// A register.
+pub(super) const WORDS_PER_PLANE: usize = 2;
 
 pub(super) fn is_supported() -> bool {
     std::arch::is_aarch64_feature_detected!("neon")
@@ -27,7 +27,7 @@ struct Quad(uint64x2_t);
 
 // SAFETY: only `filter` uses it, which enables the instructions.
 unsafe impl Register for Quad {
-    const WORDS: usize = 2;
+    const WORDS: usize = WORDS_PER_PLANE;
 
     #[inline(always)]
     unsafe fn load(from: *const u64) -> Self {

@@ -7,8 +7,8 @@
 use super::sliced::{self, Register};
 use super::{FilterJob, SurvivorQueue};
 
-/// Rows of a group: a bit each in two words.
-pub(super) const GROUP: usize = 128;
+/// A register.
+pub(super) const WORDS_PER_PLANE: usize = 2;
 
 #[derive(Clone, Copy)]
 struct Words([u64; 2]);
@@ -22,7 +22,7 @@ impl Words {
 
 // SAFETY: it takes no instructions that may be absent.
 unsafe impl Register for Words {
-    const WORDS: usize = 2;
+    const WORDS: usize = WORDS_PER_PLANE;
 
     #[inline(always)]
     unsafe fn load(from: *const u64) -> Self {

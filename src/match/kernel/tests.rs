@@ -56,7 +56,7 @@ fn expected(job: &FilterJob) -> Vec<(usize, usize, u32)> {
 }
 
 fn found(kernel: Kernel, job: &FilterJob) -> Vec<(usize, usize, u32)> {
-    let mut queue = SurvivorQueue::new();
+    let mut queue = SurvivorQueue::new(job.rows, job.columns);
     // Twice: the second job must not see the first one's survivors.
     kernel.filter(job, &mut queue);
     kernel.filter(job, &mut queue);
