@@ -174,6 +174,15 @@ pub(super) async fn too_many_candidates_fail_the_run(bed: Bed) {
     );
     assert_eq!(db.ledger_counts().await.unwrap(), Default::default());
     assert_eq!(bed.dead().await.len(), 1);
+    // The last part is no exception: nothing goes on to its output first.
+    db.create_run(project, &new_run(2, 0.9)).await.unwrap();
+    bed.plan(60, 1).await;
+    let task = bed.must_claim(61).await;
+    let object = bed.object(&task, "candidates").await;
+    db.complete(task.id, task.lease, &candidates(object, 1001)).await.unwrap();
+    let run = db.run(project, run_id(2)).await.unwrap().unwrap();
+    assert_eq!((run.state, run.stage.number()), (RunState::Error, 2));
+    assert_eq!(db.ledger_counts().await.unwrap(), Default::default());
 }
 
 pub(super) async fn a_large_run_lets_small_ones_pass(bed: Bed) {

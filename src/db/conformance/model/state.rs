@@ -516,16 +516,16 @@ impl Model {
         comparison.done += PART;
         comparison.candidates += candidates;
         comparison.complete = comparison.outstanding == 0;
-        let (project, too_many) = (comparison.project, comparison.candidates > LIMIT);
-        if comparison.complete {
+        let (project, complete) = (comparison.project, comparison.complete);
+        let too_many = comparison.candidates > LIMIT;
+        if too_many {
+            self.fail_comparison(id);
+        } else if complete {
             let waiting = |run: &Run| run.comparison == Some(id) && run.state == Running;
             let runs = self.projects[&project].runs.iter().filter(|(_, run)| waiting(run));
             for run in runs.map(|(run, _)| *run).collect::<Vec<_>>() {
                 self.finish_next(project, run, id);
             }
-        }
-        if too_many {
-            self.fail_comparison(id);
         }
     }
 }

@@ -54,8 +54,11 @@ pub(super) fn complete(
         (Outcome::Planned(plan), Some(run), None) => planned(tx, &row.project, run, plan, now)?,
         (Outcome::Compared { object, candidates, scores, limit, limit_name }, None, Some(comparison)) => {
             swept(transitions::enliven_objects(tx, &[object.as_str()], &lease.0)?)?;
-            compared(tx, &row, comparison, object, (signed(*candidates)?, scores), now)?;
-            check_limit(tx, comparison, *limit, limit_name, now)?;
+            let complete = compared(tx, &row, comparison, object, (signed(*candidates)?, scores))?;
+            // Nothing that has too many goes on to its output.
+            if within_limit(tx, comparison, *limit, limit_name, now)? && complete {
+                finish(tx, &row.project, comparison, now)?;
+            }
         }
         (Outcome::Finished(result), Some(run), Some(_)) => {
             swept(transitions::enliven_objects(tx, &result.objects(), &lease.0)?)?;
@@ -131,14 +134,14 @@ fn new_comparison(
     Ok(comparison)
 }
 
+/// Counts a part; true if it was the last.
 fn compared(
     tx: &Connection,
     row: &TaskRow,
     comparison: i64,
     object: &str,
     (candidates, scores): (i64, &ScoreHistogram),
-    now: i64,
-) -> DbResult<()> {
+) -> DbResult<bool> {
     tx.prepare_cached(
         "INSERT INTO candidate_files (comparison_id, number, object, candidates, scores) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
@@ -149,26 +152,30 @@ fn compared(
                WHERE id = ?1 RETURNING state = 'complete'";
     let complete =
         first(tx, sql, params![comparison, row.comparisons, candidates], |row| Ok(row.get::<_, bool>(0)?))?;
-    if complete == Some(true) {
-        let sql =
-            "SELECT id FROM runs WHERE comparison_id = ?1 AND state = 'running' ORDER BY time_added, id";
-        for run in collect(tx, sql, [comparison], |row| Ok(row.get::<_, String>(0)?))? {
-            transitions::enqueue_finish(tx, &row.project, &run, comparison, now)?;
-        }
+    Ok(complete == Some(true))
+}
+
+/// Moves all runs that wait for a comparison on to their output.
+fn finish(tx: &Connection, project: &str, comparison: i64, now: i64) -> DbResult<()> {
+    let sql = "SELECT id FROM runs WHERE comparison_id = ?1 AND state = 'running' ORDER BY time_added, id";
+    for run in collect(tx, sql, [comparison], |row| Ok(row.get::<_, String>(0)?))? {
+        transitions::enqueue_finish(tx, project, &run, comparison, now)?;
     }
     Ok(())
 }
 
-fn check_limit(tx: &Connection, comparison: i64, limit: u64, limit_name: &str, now: i64) -> DbResult<()> {
+/// Ends the comparison, and what waits for it, if it has too many candidates.
+fn within_limit(tx: &Connection, comparison: i64, limit: u64, limit_name: &str, now: i64) -> DbResult<bool> {
     let found =
         value::<i64>(tx, "SELECT candidates FROM comparisons WHERE id = ?1", [comparison])?.unwrap_or(0);
     if found.unsigned_abs() <= limit {
-        return Ok(());
+        return Ok(true);
     }
     let message = format!(
         "more than {limit} candidate pairs ({limit_name}; {found} so far): a higher threshold or blocking gives fewer"
     );
-    transitions::fail_comparison(tx, comparison, &message, now)
+    transitions::fail_comparison(tx, comparison, &message, now)?;
+    Ok(false)
 }
 
 fn finished(tx: &Connection, run: &str, result: &RunResult, now: i64) -> DbResult<()> {
