@@ -7,6 +7,9 @@ use clap::Args;
 use super::numbers;
 use crate::matching::kernel::KernelChoice;
 
+/// The longest lease that can be set. What says that it is held for longer was written before a clock was set back.
+pub const LONGEST_LEASE_SECONDS: u64 = 3600;
+
 /// Settings of the workers.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Workers")]
@@ -32,7 +35,7 @@ pub struct JobArgs {
     pub similarity_scores_max_candidate_pairs: u64,
 
     /// Seconds after which the task of a worker that has vanished is given to another
-    #[arg(long, env = "LEASE_SECONDS", value_name = "S", default_value = "30", value_parser = clap::value_parser!(u64).range(2..=3600))]
+    #[arg(long, env = "LEASE_SECONDS", value_name = "S", default_value = "30", value_parser = clap::value_parser!(u64).range(2..=LONGEST_LEASE_SECONDS))]
     pub lease_seconds: u64,
 
     /// Comparison kernel: auto, scalar, avx2, avx512 or neon

@@ -20,7 +20,7 @@ mod traces;
 pub use api::{AddressRange, ApiArgs, RateLimit, Switch};
 pub use data::DataArgs;
 pub use database::{DatabaseArgs, DatabaseConfigError, DatabaseSettings, DatabaseTls, PoolUser};
-pub use jobs::{JobArgs, default_concurrency};
+pub use jobs::{JobArgs, LONGEST_LEASE_SECONDS, default_concurrency};
 pub use logs::{LogArgs, LogFormat};
 pub use objects::ObjectStoreArgs;
 pub use probes::ProbeArgs;

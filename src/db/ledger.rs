@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use super::runs::RunResult;
 use super::uploads::Verdict;
 use super::{DbResult, Lease};
+use crate::config::LONGEST_LEASE_SECONDS;
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{ComparisonId, ProjectId, Queue, ResultType, RunId, ScoreHistogram, TaskId, TaskKind};
 
@@ -19,6 +20,13 @@ use crate::domain::{ComparisonId, ProjectId, Queue, ResultType, RunId, ScoreHist
 pub const MAX_ERRORS: u32 = 4;
 /// Expired leases after which a task's run fails.
 pub const MAX_EXPIRIES: u32 = 20;
+
+/// The longest wait before a task is tried again. One that says it waits for longer was put into its queue before the store's clock
+/// was set back, and is due.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest lease. One that says it lasts longer was given before the store's clock was set back: whoever lives renews it within
+/// a moment, so that it counts as expired.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(LONGEST_LEASE_SECONDS);
 
 /// What to do, from the task's payload and the rows it refers to.
 #[derive(Debug, Clone, PartialEq)]

@@ -18,7 +18,7 @@ use super::presence::Presence;
 use super::shutdown::turned_true;
 use super::slot::{Slot, Slots};
 use super::{JobContext, JobError};
-use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
+use crate::db::ledger::{ClaimedTask, Held, LONGEST_PAUSE, Outcome, Work};
 use crate::db::uploads::Verdict;
 use crate::db::{DbResult, Lease};
 use crate::domain::ids::short;
@@ -28,8 +28,6 @@ use crate::telemetry::trace::{self, TARGET};
 
 /// Wait after an error of the metadata store.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Longest wait before a failed task is tried again.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 /// Runs the tasks of some queues.
 pub struct Runner {
@@ -275,7 +273,7 @@ async fn record(
         }
         Err(JobError::Transient(message)) => {
             tracing::warn!(task = id.0, %message, "the task failed and will be tried again");
-            let wait = Duration::from_secs(1 << task.attempt.min(6)).min(LONGEST_RETRY);
+            let wait = Duration::from_secs(1 << task.attempt.min(6)).min(LONGEST_PAUSE);
             ("failed", db.fail(id, lease, &message, Some(wait)).await)
         }
     }

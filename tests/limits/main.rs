@@ -1,10 +1,14 @@
-//! The service short of room: a disk that is full or read-only, and file descriptors that run out. It says what is wrong, loses
-//! nothing, and goes on by itself once there is room.
+//! The service short of something: a disk that is full or read-only, file descriptors or connections that run out, a clock that can't be
+//! relied on. It says what is wrong, loses nothing, and goes on by itself once there is room.
 //!
 //! Disks of a few megabytes are memory of this machine (tmpfs), which takes root: elsewhere `tests/run` says that these are left out.
 
+mod clock;
+mod connections;
 #[path = "../service/mod.rs"]
 mod service;
+#[path = "../stack/mod.rs"]
+mod stack;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

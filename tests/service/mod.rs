@@ -32,12 +32,17 @@ impl Process {
 
 /// Starts a role of the real binary with the environment that tests need.
 pub fn start(role: &str, data: &Path, flags: &[&str]) -> Process {
+    start_with(role, data, flags, &[])
+}
+
+fn start_with(role: &str, data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Process {
     let child = Command::new(env!("CARGO_BIN_EXE_anonlink"))
         .arg(role)
         .arg("--data-dir")
         .arg(data)
         .args(flags)
         .args(["--log-level", "warn"])
+        .envs(environment.iter().copied())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -46,8 +51,13 @@ pub fn start(role: &str, data: &Path, flags: &[&str]) -> Process {
 
 /// A server on a free port and its URL.
 pub fn serve(data: &Path, flags: &[&str]) -> (Process, String) {
-    let mut server =
-        start("serve", data, &[&["--listen", "127.0.0.1:0", "--rate-limit", "0"], flags].concat());
+    serve_with(data, &[&["--rate-limit", "0"], flags].concat(), &[])
+}
+
+/// The same with more environment, and with the rate limit that it says.
+pub fn serve_with(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> (Process, String) {
+    let flags = [&["--listen", "127.0.0.1:0"], flags].concat();
+    let mut server = start_with("serve", data, &flags, environment);
     let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
     let first = lines.next().expect("the server says where it listens").unwrap();
     let url = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();

@@ -16,6 +16,8 @@ pub struct PostgresOptions {
     pub durable: bool,
     /// Certificate and key in PEM: TLS is on, and nothing else is let in.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Connections at once; a hundred if nothing is said.
+    pub connections: Option<u32>,
 }
 
 /// A running cluster; its folder goes with it. Passwords are checked (SCRAM).
@@ -89,7 +91,7 @@ impl Postgres {
             format!("port={port}"),
             "listen_addresses=127.0.0.1".into(),
             "unix_socket_directories=".into(),
-            "max_connections=100".into(),
+            format!("max_connections={}", options.connections.unwrap_or(100)),
             "shared_buffers=64MB".into(),
             "log_lock_waits=on".into(),
         ];

@@ -1,6 +1,7 @@
 //! One suite that every metadata store must pass, written once against the traits.
 
 pub(crate) mod audit;
+mod clocks;
 mod comparing;
 pub(crate) mod creating;
 mod ingesting;
@@ -9,6 +10,7 @@ mod life;
 pub(crate) mod model;
 mod monitoring;
 pub(crate) mod tamper;
+pub(crate) mod upgrading;
 mod uploading;
 
 use std::sync::Arc;
@@ -34,12 +36,20 @@ pub(crate) struct TestClock(AtomicI64);
 
 /// Moves the time that a store goes by.
 pub(crate) trait Advance: Send + Sync {
-    fn advance(&self, by: Duration);
+    fn shift(&self, micros: i64);
+
+    fn advance(&self, by: Duration) {
+        self.shift(by.as_micros() as i64);
+    }
+
+    fn set_back(&self, by: Duration) {
+        self.shift(-(by.as_micros() as i64));
+    }
 }
 
 impl Advance for TestClock {
-    fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    fn shift(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
     }
 }
 
@@ -233,6 +243,8 @@ pub(crate) async fn suite(make: impl AsyncFn() -> Bed) {
     leases::expiries_are_bounded(make().await).await;
     leases::hand_backs_are_unlimited(make().await).await;
     leases::concurrent_claims_never_share_a_task(make().await).await;
+    clocks::a_clock_that_is_set_back_holds_nothing_up(make().await).await;
+    clocks::a_clock_that_jumps_ahead_costs_a_lease_each(make().await).await;
     monitoring::workers_are_alive_for_a_while(make().await).await;
     monitoring::queues_tell_their_depth_and_age(make().await).await;
     monitoring::open_runs_and_failures_are_told(make().await).await;

@@ -28,7 +28,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0006_traces", sql: include_str!("migrations/0006_traces.sql"), min_binary: 1 },
 ];
 
-const KNOWN: i64 = MIGRATIONS.len() as i64;
+/// The version that this binary was built for.
+pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
 
 /// How long a statement of a migration may take.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -76,9 +77,15 @@ impl Schema for PostgresDb {
     }
 
     async fn migrate(&self) -> DbResult<Vec<String>> {
+        self.migrate_by(MIGRATIONS).await
+    }
+}
+
+impl PostgresDb {
+    async fn migrate_by(&self, steps: &'static [Migration]) -> DbResult<Vec<String>> {
         let mode = Mode { patience: PATIENCE, ..Mode::USUAL };
         let mut applied = Vec::new();
-        for (version, step) in (1..).zip(MIGRATIONS) {
+        for (version, step) in (1..).zip(steps) {
             let done = self
                 .transaction_as("migrate", mode, |tx| async move { apply(&tx, version, step).await })
                 .await?;
@@ -87,5 +94,19 @@ impl Schema for PostgresDb {
             }
         }
         Ok(applied)
+    }
+}
+
+/// For tests: stores as earlier versions left them.
+#[cfg(test)]
+impl PostgresDb {
+    /// Names and texts of all steps.
+    pub(super) fn steps() -> Vec<(&'static str, &'static str)> {
+        MIGRATIONS.iter().map(|step| (step.name, step.sql)).collect()
+    }
+
+    /// Applies the first steps alone.
+    pub(super) async fn migrate_to(&self, version: usize) -> DbResult<Vec<String>> {
+        self.migrate_by(&MIGRATIONS[..version]).await
     }
 }

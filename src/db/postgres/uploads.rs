@@ -9,6 +9,7 @@ use super::rows::{get, micros, params, parsed, text, to_json};
 use super::transaction::Tx;
 use super::transitions::{self, Source};
 use super::{PostgresDb, audit};
+use crate::db::ledger::LONGEST_LEASE;
 use crate::db::uploads::{AcceptExternal, BeginUpload, FinishUpload, Uploads, Verdict};
 use crate::db::{DbResult, Lease};
 use crate::domain::audit::{Action, Event};
@@ -64,11 +65,11 @@ impl Upload<'_> {
 
     /// Takes the right, if it is free.
     async fn begin(&self, tx: &Tx, ttl: i64) -> DbResult<BeginUpload> {
-        let sql = "SELECT state, lease, lease_expires >= now_micros() AS fresh FROM parties
+        let sql = "SELECT state, lease, lease_expires BETWEEN now_micros() AND now_micros() + $3 AS fresh FROM parties
                    WHERE project_id = $1 AND party = $2 AND NOT EXISTS (
                        SELECT FROM projects WHERE id = $1 AND expires <= now_micros()) FOR UPDATE";
         let (party, lease) = (i64::from(self.party), self.lease.0.as_slice());
-        let Some(row) = tx.first(sql, params![self.project, party]).await? else {
+        let Some(row) = tx.first(sql, params![self.project, party, micros(LONGEST_LEASE)]).await? else {
             return Ok(BeginUpload::Gone);
         };
         match (parsed(&row, "state")?, get(&row, "fresh")?) {

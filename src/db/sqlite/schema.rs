@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::SqliteDb;
+use super::rows::value;
 use crate::db::DbResult;
 use crate::db::schema::{Schema, SchemaStatus};
 
@@ -26,6 +27,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0007_traces", sql: include_str!("migrations/0007_traces.sql"), min_binary: 1 },
 ];
 
+/// The version that this binary was built for.
 const KNOWN: i64 = MIGRATIONS.len() as i64;
 
 fn status(connection: &Connection) -> DbResult<SchemaStatus> {
@@ -44,9 +46,15 @@ fn status(connection: &Connection) -> DbResult<SchemaStatus> {
     Ok(SchemaStatus { version, min_binary, known: KNOWN })
 }
 
-fn migrate(connection: &mut Connection) -> DbResult<Vec<String>> {
+/// Whether the tables still allow a binary of this version.
+pub(super) fn welcomes(connection: &Connection) -> DbResult<bool> {
+    let least = value::<i64>(connection, "SELECT min_binary FROM schema_version", [])?;
+    Ok(least.is_some_and(|least| KNOWN >= least))
+}
+
+fn migrate(connection: &mut Connection, steps: &[Migration]) -> DbResult<Vec<String>> {
     let mut applied = Vec::new();
-    for (index, step) in MIGRATIONS.iter().enumerate() {
+    for (index, step) in steps.iter().enumerate() {
         // The write lock is held from the look at the version to the commit: two processes can't apply the same step.
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if status(&tx)?.version > index as i64 {
@@ -76,6 +84,20 @@ impl Schema for SqliteDb {
     }
 
     async fn migrate(&self) -> DbResult<Vec<String>> {
-        self.writer.direct(migrate).await
+        self.writer.direct(|connection| migrate(connection, MIGRATIONS)).await
+    }
+}
+
+/// For tests: stores as earlier versions left them.
+#[cfg(test)]
+impl SqliteDb {
+    /// Names and texts of all steps.
+    pub(super) fn steps() -> Vec<(&'static str, &'static str)> {
+        MIGRATIONS.iter().map(|step| (step.name, step.sql)).collect()
+    }
+
+    /// Applies the first steps alone.
+    pub(super) async fn migrate_to(&self, version: usize) -> DbResult<Vec<String>> {
+        self.writer.direct(move |connection| migrate(connection, &MIGRATIONS[..version])).await
     }
 }

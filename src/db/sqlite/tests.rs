@@ -2,6 +2,7 @@
 
 mod creating;
 mod tamper;
+mod upgrading;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use super::projects::has_expired;
 use super::rows::{collect, first, number, parsed, to_json, value};
 use super::transitions::{NewTask, Source};
 use super::{SqliteDb, audit, transitions};
+use crate::db::ledger::LONGEST_LEASE;
 use crate::db::uploads::{AcceptExternal, BeginUpload, FinishUpload, Uploads, Verdict};
 use crate::db::{DbResult, Lease};
 use crate::domain::audit::{Action, Actor, Event, Outcome};
@@ -237,10 +238,11 @@ impl Uploads for SqliteDb {
                 let state: PartyState = parsed(row, "state")?;
                 Ok((state, row.get::<_, Option<Vec<u8>>>("lease")?, row.get::<_, Option<i64>>("lease_expires")?))
             })?;
+            let longest = Timestamp(now).after(LONGEST_LEASE).0;
             match found {
                 None => return Ok(BeginUpload::Gone),
                 Some((PartyState::Ingesting | PartyState::Ready | PartyState::Error, ..)) => return Ok(BeginUpload::AlreadyUploaded),
-                Some((PartyState::Uploading, _, Some(expires))) if expires >= now => return Ok(BeginUpload::InProgress),
+                Some((PartyState::Uploading, _, Some(expires))) if (now..=longest).contains(&expires) => return Ok(BeginUpload::InProgress),
                 Some((PartyState::Uploading, Some(stale), _)) => transitions::doom_objects_of(tx, &stale)?,
                 Some(_) => {}
             }

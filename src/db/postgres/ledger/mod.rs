@@ -10,8 +10,10 @@ use async_trait::async_trait;
 
 use super::PostgresDb;
 use super::rows::{blob, get, micros, number, params, parsed, text};
+use super::schema::KNOWN;
 use crate::db::ledger::{
-    CandidateFiles, ClaimedTask, Held, Ledger, LedgerCounts, Outcome, PoolCounts, QueueCounts, RunForWork,
+    CandidateFiles, ClaimedTask, Held, LONGEST_PAUSE, Ledger, LedgerCounts, Outcome, PoolCounts, QueueCounts,
+    RunForWork,
 };
 use crate::db::{DbResult, Lease};
 use crate::domain::task::PAYLOAD_VERSION;
@@ -45,8 +47,9 @@ impl Ledger for PostgresDb {
     ) -> DbResult<Option<ClaimedTask>> {
         let queues: Vec<&str> = queues.iter().map(|queue| queue.name()).collect();
         let (version, held) = (i64::from(PAYLOAD_VERSION), lease.0.as_slice());
+        let (length, pause, worker) = (micros(ttl), micros(LONGEST_PAUSE), text(worker));
         let rows =
-            self.query(claim::CLAIM, params![queues, version, held, micros(ttl), text(worker)]).await?;
+            self.query(claim::CLAIM, params![queues, version, held, length, worker, pause, KNOWN]).await?;
         rows.first().map(|row| claim::claimed(row, lease)).transpose()
     }
 

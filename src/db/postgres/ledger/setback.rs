@@ -6,7 +6,7 @@ use super::super::PostgresDb;
 use super::super::rows::{get, json, micros, number, params};
 use super::super::transaction::Tx;
 use super::super::transitions::{self, Source};
-use crate::db::ledger::{Held, MAX_ERRORS, MAX_EXPIRIES};
+use crate::db::ledger::{Held, LONGEST_LEASE, MAX_ERRORS, MAX_EXPIRIES};
 use crate::db::{DbResult, Lease};
 use crate::domain::TaskId;
 
@@ -80,8 +80,8 @@ async fn expire_for_good(tx: &Tx, task: i64) -> DbResult<bool> {
     let Some(locked) = tx.first(LOCK, params![task]).await? else { return Ok(false) };
     let now: i64 = get(&locked, "now")?;
     let sql = "UPDATE tasks SET expiries = expiries + 1
-               WHERE id = $1 AND state = 'leased' AND lease_expires < $2 RETURNING 1";
-    if tx.first(sql, params![task, now]).await?.is_none() {
+               WHERE id = $1 AND state = 'leased' AND (lease_expires < $2 OR lease_expires > $2 + $3) RETURNING 1";
+    if tx.first(sql, params![task, now, micros(LONGEST_LEASE)]).await?.is_none() {
         return Ok(false);
     }
     let message = format!(
@@ -93,9 +93,10 @@ async fn expire_for_good(tx: &Tx, task: i64) -> DbResult<bool> {
 }
 
 pub(super) async fn rescue(db: &PostgresDb) -> DbResult<u64> {
-    let sql =
-        "SELECT id, expiries FROM tasks WHERE state = 'leased' AND lease_expires < (SELECT now_micros())";
-    let expired = db.again(sql, &[]).await?;
+    let longest = micros(LONGEST_LEASE);
+    let sql = "SELECT id, expiries FROM tasks
+               WHERE state = 'leased' AND (lease_expires < (SELECT now_micros()) OR lease_expires > (SELECT now_micros() + $1))";
+    let expired = db.again(sql, params![longest]).await?;
     if expired.is_empty() {
         return Ok(0);
     }
@@ -105,11 +106,12 @@ pub(super) async fn rescue(db: &PostgresDb) -> DbResult<u64> {
                          state = 'ready', lease = NULL, lease_expires = NULL, worker = NULL
         WHERE id IN (
             SELECT id FROM tasks
-            WHERE state = 'leased' AND lease_expires < (SELECT now_micros()) AND expiries + 1 < $1
+            WHERE state = 'leased' AND expiries + 1 < $1
+            AND (lease_expires < (SELECT now_micros()) OR lease_expires > (SELECT now_micros() + $2))
             FOR UPDATE SKIP LOCKED)
         RETURNING 1";
     let limit = i64::from(MAX_EXPIRIES);
-    let mut rescued = db.query(sql, params![limit]).await?.len() as u64;
+    let mut rescued = db.query(sql, params![limit, longest]).await?.len() as u64;
     for row in &expired {
         let (task, expiries): (i64, i64) = (get(row, "id")?, get(row, "expiries")?);
         if expiries + 1 >= limit {

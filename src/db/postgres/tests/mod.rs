@@ -6,10 +6,11 @@ mod outages;
 mod overhead;
 mod tamper;
 mod tls;
+mod upgrading;
 mod walk;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::PostgresDb;
@@ -56,13 +57,12 @@ async fn store(cluster: &Postgres, database: &str, pool: usize) -> PostgresDb {
 struct PgClock {
     port: u16,
     database: String,
-    ahead: AtomicU64,
+    ahead: AtomicI64,
 }
 
 impl Advance for PgClock {
-    fn advance(&self, by: Duration) {
-        let by = by.as_micros() as u64;
-        let ahead = self.ahead.fetch_add(by, Ordering::SeqCst) + by;
+    fn shift(&self, micros: i64) {
+        let ahead = self.ahead.fetch_add(micros, Ordering::SeqCst) + micros;
         let sql = format!(
             "CREATE OR REPLACE FUNCTION now_micros() RETURNS bigint LANGUAGE sql VOLATILE
              AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {ahead} $$"
@@ -83,7 +83,7 @@ async fn conforms() {
         let status = db.schema_status().await.unwrap();
         assert!(!status.fits() && status.version == 0, "an empty store is not ready");
         assert_eq!(db.migrate().await.unwrap(), MIGRATIONS);
-        let clock = PgClock { port: cluster.port(), database, ahead: AtomicU64::new(0) };
+        let clock = PgClock { port: cluster.port(), database, ahead: AtomicI64::new(0) };
         Bed { db: Arc::new(db), clock: Arc::new(clock) }
     })
     .await;

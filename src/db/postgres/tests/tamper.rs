@@ -39,6 +39,6 @@ async fn whatever_is_done_to_the_trail_shows() {
         assert!(error.contains("audit trail"), "{sql}: {error}");
     }
     raw.run("ALTER TABLE audit_rows DISABLE TRIGGER USER; ALTER TABLE audit_heads DISABLE TRIGGER USER");
-    let clock = PgClock { port: cluster.port(), database: "tampered".into(), ahead: AtomicU64::new(0) };
+    let clock = PgClock { port: cluster.port(), database: "tampered".into(), ahead: AtomicI64::new(0) };
     everything_shows(Bed { db: Arc::new(db), clock: Arc::new(clock) }, &raw, 11).await;
 }

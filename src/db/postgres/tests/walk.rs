@@ -1,7 +1,6 @@
 //! The ledger beside its model, on a clock that only the test moves.
 
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
 
 use tokio_postgres::NoTls;
 
@@ -13,7 +12,7 @@ use crate::stack::Postgres;
 struct Ticks {
     /// Microseconds to a thread with a connection of its own, which answers when it is done. (A client program for each of thousands
     /// of jumps would be most of the work, and one that the system kills would be taken for a failure of the ledger.)
-    jumps: Mutex<(mpsc::Sender<u64>, mpsc::Receiver<()>)>,
+    jumps: Mutex<(mpsc::Sender<i64>, mpsc::Receiver<()>)>,
 }
 
 impl Ticks {
@@ -34,7 +33,7 @@ impl Ticks {
                 client.batch_execute(sql).await.unwrap();
                 done.send(()).unwrap();
                 while let Ok(by) = asked.recv() {
-                    let sql = format!("SELECT setval('ticks', nextval('ticks') + {by})");
+                    let sql = format!("SELECT setval('ticks', nextval('ticks') + ({by}))");
                     client.batch_execute(&sql).await.unwrap();
                     done.send(()).unwrap();
                 }
@@ -46,9 +45,9 @@ impl Ticks {
 }
 
 impl Advance for Ticks {
-    fn advance(&self, by: Duration) {
+    fn shift(&self, micros: i64) {
         let jumps = self.jumps.lock().unwrap();
-        jumps.0.send(by.as_micros() as u64).unwrap();
+        jumps.0.send(micros).unwrap();
         jumps.1.recv().unwrap();
     }
 }

@@ -5,20 +5,26 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 
 use super::super::rows::{first, json, number, parsed};
+use super::super::schema;
 use super::super::transitions::Source;
-use crate::db::ledger::{ClaimedTask, Work};
+use crate::db::ledger::{ClaimedTask, LONGEST_PAUSE, Work};
 use crate::db::{DbError, DbResult, Lease};
 use crate::domain::task::{PAYLOAD_VERSION, Part};
 use crate::domain::{ComparisonId, Queue, TaskId, TaskKind, Timestamp};
 
 /// The task whose turn it is: the one with the lowest place over the queues asked for.
 pub(super) fn next(tx: &Connection, queues: &[Queue], now: i64) -> DbResult<Option<i64>> {
+    // A binary that the schema has left behind doesn't know what it would be doing.
+    if !schema::welcomes(tx)? {
+        return Ok(None);
+    }
     let mut best: Option<(i64, i64)> = None;
     for queue in queues {
         let sql = "SELECT place, id FROM tasks INDEXED BY tasks_ready
-                   WHERE queue = ?1 AND state = 'ready' AND run_after <= ?2 AND payload_version <= ?3
+                   WHERE queue = ?1 AND state = 'ready' AND payload_version <= ?3 AND (run_after <= ?2 OR run_after > ?4)
                    ORDER BY place, id LIMIT 1";
-        let found = first(tx, sql, params![queue.name(), now, PAYLOAD_VERSION], |row| {
+        let beyond = Timestamp(now).after(LONGEST_PAUSE).0;
+        let found = first(tx, sql, params![queue.name(), now, PAYLOAD_VERSION, beyond], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         best = best.into_iter().chain(found).min();

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::super::rows::{collect, first, json};
 use super::super::transitions;
 use super::holds;
-use crate::db::ledger::{Held, MAX_ERRORS, MAX_EXPIRIES};
+use crate::db::ledger::{Held, LONGEST_LEASE, MAX_ERRORS, MAX_EXPIRIES};
 use crate::db::{DbResult, Lease};
 use crate::domain::{TaskId, Timestamp};
 
@@ -72,8 +72,8 @@ pub(super) fn hand_back(tx: &Connection, task: TaskId, lease: Lease, now: i64) -
 
 /// Tasks whose lease has run out.
 pub(super) fn expired(tx: &Connection, now: i64) -> DbResult<Vec<i64>> {
-    let sql = "SELECT id FROM tasks WHERE state = 'leased' AND lease_expires < ?1";
-    collect(tx, sql, [now], |row| Ok(row.get(0)?))
+    let sql = "SELECT id FROM tasks WHERE state = 'leased' AND (lease_expires < ?1 OR lease_expires > ?2)";
+    collect(tx, sql, [now, Timestamp(now).after(LONGEST_LEASE).0], |row| Ok(row.get(0)?))
 }
 
 fn expire(tx: &Connection, task: i64, now: i64) -> DbResult<()> {

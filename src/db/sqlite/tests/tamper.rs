@@ -21,7 +21,7 @@ impl Raw for Connection {
     }
 }
 
-async fn store(folder: &std::path::Path) -> (Bed, Connection) {
+pub(super) async fn store(folder: &std::path::Path) -> (Bed, Connection) {
     let (path, clock) = (folder.join("a.db"), Arc::new(TestClock::default()));
     let db = SqliteDb::open(&path, clock.clone()).unwrap();
     db.migrate().await.unwrap();
