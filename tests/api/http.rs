@@ -38,12 +38,50 @@ async fn unknown_paths_and_methods_are_problems() {
 #[tokio::test]
 async fn every_answer_protects_itself() {
     let service = Service::start().await;
-    for (path, status) in [("/api/v1/status", 200), ("/nowhere", 404), ("/api/v1/projects/x", 400)] {
-        let answer = service.get(path, "").await;
-        assert_eq!(answer.status, status);
+    let project = service.project(json!({})).await;
+    let own = format!("/api/v1/projects/{}", project.id);
+    let uploads = format!("{own}/clks");
+    let empty =
+        |method: &str, path: &str, token: &str| request(method, path, token).body(Body::empty()).unwrap();
+    let json = |path: &str, token: &str, body: &'static str| {
+        let request = request("POST", path, token).header("Content-Type", "application/json");
+        request.body(Body::from(body)).unwrap()
+    };
+    let coded = request("POST", "/api/v1/projects", "").header("Content-Type", "application/json");
+    let coded = coded.header("Content-Encoding", "br").body(Body::from("{}")).unwrap();
+    let large = request("POST", "/api/v1/projects", "").header("Content-Type", "application/json");
+    let large = large.header("Content-Length", "2000000").body(Body::from("{}")).unwrap();
+    let kinds = [
+        (200, empty("GET", "/api/v1/status", "")),
+        (200, empty("HEAD", "/api/v1/status", "")),
+        (200, empty("GET", "/api/v1/openapi.json", "")),
+        (200, empty("GET", "/health/live", "")),
+        (200, empty("GET", "/health/ready", "")),
+        (200, empty("GET", &own, &project.result)),
+        (201, json("/api/v1/projects", "", r#"{"schema": {}, "result_type": "groups"}"#)),
+        (204, empty("OPTIONS", &own, "")),
+        (400, empty("GET", "/api/v1/projects/x", "")),
+        (400, json(&uploads, &project.updates[0], "no JSON")),
+        (403, empty("GET", &own, &project.updates[0])),
+        (404, empty("GET", "/nowhere", "")),
+        (405, empty("PUT", &own, "")),
+        (413, large),
+        (415, coded),
+        (204, empty("DELETE", &own, &project.result)),
+        (403, empty("DELETE", &own, &project.result)),
+    ];
+    let limited = Service::with(&["--rate-limit", "0.001", "--rate-limit-burst", "1"]).await;
+    limited.get("/api/v1/status", "").await;
+    let mut answers = vec![(503, limited.get("/api/v1/status", "").await)];
+    for (status, request) in kinds {
+        answers.push((status, service.call(request).await));
+    }
+    for (status, answer) in answers {
+        assert_eq!(answer.status, status, "{:?}", answer.body);
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
         assert_eq!(answer.header("x-request-id").len(), 16);
         assert_eq!(answer.header("access-control-allow-origin"), "*");
     }
