@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anonlink::matching::blocked::{Blocked, compare_blocks, plan_batches};
-use anonlink::matching::blocks::{BlockIndex, common_blocks};
+use anonlink::matching::blocked::{BlockPlan, Blocked, compare_blocks};
+use anonlink::matching::blocks::BlockIndex;
 use anonlink::matching::driver::{Resources, find_candidates, total_comparisons};
 use anonlink::matching::encoding::{EncodingSize, Encodings};
 use anonlink::matching::kernel::Kernel;
@@ -253,13 +253,13 @@ proptest! {
         }
 
         let (a, b) = (&indexes[0], &indexes[1]);
-        let common = common_blocks(a, b);
+        let plan = BlockPlan::new(a, b, target);
         let mut keys: Vec<u128> = Vec::new();
-        for batch in plan_batches(a, b, &common, target) {
+        for batch in 0..plan.batches().len() {
             let party = |p: usize| Blocked { encodings: refs[p], index: index_refs[p] };
             let (kernel, pair, order) = (Kernel::detect(), PartyPair::new(0, 1), BitOrder::identity());
             let (a, b, stop) = (party(0), party(1), &|| false);
-            compare_blocks(kernel, a, b, &batch, pair, &spec, &order, &mut keys, stop).unwrap();
+            compare_blocks(kernel, a, b, (&plan, batch), pair, &spec, &order, &mut keys, stop).unwrap();
         }
         let pairs: BTreeSet<u128> = keys.iter().copied().collect();
         prop_assert_eq!(pairs.len(), keys.len(), "a pair was emitted twice");

@@ -1,4 +1,7 @@
 //! A cache bounded by memory: what was used last stays. Whoever asks for what is being loaded waits for it.
+//!
+//! What somebody holds is not dropped: that would free nothing, and the next asker would load it a second time. So tasks that
+//! need two heavy values each find both again, even if the bound has room for one.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,7 +18,7 @@ pub(super) trait Weighed: Send + Sync {
     fn weight(&self) -> usize;
 }
 
-/// Values by key, together no heavier than a bound, save that a single value may be heavier.
+/// Values by key, together no heavier than a bound, save that a single value may be heavier, and those in use together.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
     /// In metrics.
@@ -39,6 +42,13 @@ struct Slot<V> {
     /// Unknown while the value is being loaded.
     weight: Option<usize>,
     used: u64,
+}
+
+impl<V> Slot<V> {
+    /// Whether it is loaded, and nobody but the cache holds it.
+    fn idle(&self) -> bool {
+        self.weight.is_some() && self.cell.get().is_some_and(|value| Arc::strong_count(value) == 1)
+    }
 }
 
 /// Somebody who wants a value, until it is there, can't be had, or is not waited for any more.
@@ -106,8 +116,8 @@ impl<K: Hash + Eq + Clone, V: Weighed> Inner<K, V> {
         }
         let mut total: usize = self.slots.values().filter_map(|slot| slot.weight).sum();
         while total > bound {
-            let loaded = self.slots.iter().filter(|(other, slot)| slot.weight.is_some() && *other != key);
-            let Some(oldest) = loaded.min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone()) else {
+            let idle = self.slots.iter().filter(|(other, slot)| slot.idle() && *other != key);
+            let Some(oldest) = idle.min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone()) else {
                 break;
             };
             total -= self.slots.remove(&oldest).and_then(|slot| slot.weight).unwrap_or(0);

@@ -59,6 +59,18 @@ async fn many_askers_load_once_and_failures_are_forgotten() {
 }
 
 #[tokio::test]
+async fn what_is_in_use_stays() {
+    let cache = Cache::new("test", 10);
+    let load = async |key: u32| cache.get(&key, async { Ok::<_, ()>(Block(10)) }).await.unwrap();
+    let again = async |key: u32| cache.get(&key, async { Err::<Block, _>("gone") }).await.is_ok();
+    let both = (load(1).await, load(2).await);
+    assert!(again(1).await && again(2).await);
+    drop(both);
+    load(3).await;
+    assert!(!again(1).await && !again(2).await && again(3).await);
+}
+
+#[tokio::test]
 async fn one_heavy_value_is_kept_alone() {
     let cache = Cache::new("test", 10);
     cache.get(&1, async { Ok::<_, ()>(Block(5)) }).await.unwrap();

@@ -105,9 +105,9 @@ async fn search<K: FileKey>(
             let plan = context.block_plan((&a_blocks, &objects.0), (&b_blocks, &objects.1), target).await?;
             let (facts, cancelled, kernel) = (facts.clone(), cancelled.clone(), context.settings.kernel);
             let keys = blocking(move || {
-                let slices = plan.0.get(batch as usize);
-                let slices =
-                    slices.ok_or_else(|| JobError::Permanent(format!("there is no batch {batch}")))?;
+                if batch as usize >= plan.batches().len() {
+                    return Err(JobError::Permanent(format!("there is no batch {batch}")));
+                }
                 let stop = || cancelled.load(Ordering::Relaxed);
                 let a = Blocked { encodings: &a_encodings.0, index: &a_blocks.0 };
                 let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
@@ -117,7 +117,7 @@ async fn search<K: FileKey>(
                     kernel,
                     a,
                     b,
-                    slices,
+                    (&plan, batch as usize),
                     pair,
                     &facts.spec,
                     &facts.order,

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::announced::Announced;
 use super::cache::Cache;
-use super::data::{BlockPlan, PartyBlocks, PartyEncodings, PreparedTile, TileKey};
+use super::data::{PartyBlocks, PartyEncodings, PreparedTile, TileKey};
 use super::facts::Facts;
 use crate::cache::Cache as SharedCache;
 use crate::codec::encoding_file::EncodingFile;
 use crate::db::Db;
 use crate::domain::{ComparisonId, Random, ResultType};
+use crate::matching::blocked::BlockPlan;
 use crate::matching::kernel::Kernel;
 use crate::staging::External;
 use crate::store::Store;

@@ -9,8 +9,8 @@ use super::facts::PartyFacts;
 use super::{JobContext, JobError};
 use crate::codec::block_file::{BLOCK_TRAILER_LEN, BlockFile, BlockReader};
 use crate::codec::encoding_file::{ENCODING_HEADER_LEN, ENCODING_TRAILER_LEN, EncodingFile, EncodingReader};
-use crate::matching::blocked::{BlockSlice, plan_batches};
-use crate::matching::blocks::{BlockIndex, common_blocks};
+use crate::matching::blocked::BlockPlan;
+use crate::matching::blocks::BlockIndex;
 use crate::matching::encoding::{EncodingSize, Encodings};
 use crate::matching::order::BitOrder;
 use crate::matching::tile::Tile;
@@ -56,12 +56,9 @@ impl Weighed for PartyBlocks {
     }
 }
 
-/// How the blocks that two parties share are cut into batches.
-pub(super) struct BlockPlan(pub Vec<Vec<BlockSlice>>);
-
 impl Weighed for BlockPlan {
     fn weight(&self) -> usize {
-        self.0.iter().map(|batch| batch.capacity() * size_of::<BlockSlice>()).sum()
+        self.memory_bytes()
     }
 }
 
@@ -178,10 +175,7 @@ impl JobContext {
     ) -> Result<Arc<BlockPlan>, JobError> {
         let key = (a_object.to_owned(), b_object.to_owned(), target);
         let (a, b) = (a.clone(), b.clone());
-        let load = blocking(move || {
-            let common = common_blocks(&a.0, &b.0);
-            Ok(BlockPlan(plan_batches(&a.0, &b.0, &common, target)))
-        });
+        let load = blocking(move || Ok(BlockPlan::new(&a.0, &b.0, target)));
         self.block_plans.get(&key, load).await
     }
 }

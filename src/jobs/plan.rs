@@ -91,7 +91,16 @@ async fn by_blocks(
         let ((a_blocks, a_object), (b_blocks, b_object)) =
             (&indexes[usize::from(a.index)], &indexes[usize::from(b.index)]);
         let plan = context.block_plan((a_blocks, a_object), (b_blocks, b_object), target).await?;
-        for (batch, slices) in (0..).zip(&plan.0) {
+        let largest = a_blocks.0.largest().max(b_blocks.0.largest());
+        tracing::info!(
+            party0 = a.index,
+            party1 = b.index,
+            tasks = plan.batches().len(),
+            cut_blocks = plan.cut_blocks(),
+            largest_block = largest,
+            "blocks planned"
+        );
+        for (batch, slices) in (0..).zip(plan.batches()) {
             let comparisons = slices.iter().map(|slice| slice.comparisons()).sum();
             let part = Part::Blocks { party0: a.index, party1: b.index, target, batch };
             parts.push(PlannedPart { part, comparisons });

@@ -97,6 +97,9 @@ fn askers() {
         block_on(task).unwrap();
     }
     let _ = block_on(leaving);
+    // What was in use when room was wanted goes at the next occasion.
+    let last = async { Ok::<_, ()>(Weight(weight_of(0))) };
+    assert!(block_on(cache.get(&0, last)).is_ok());
     let (kept, others) = cache.census();
     assert_eq!(others, 0, "nothing is being loaded any more");
     assert!(kept.iter().all(|(key, weight)| *weight == weight_of(*key)), "{kept:?}");

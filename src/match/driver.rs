@@ -4,9 +4,10 @@
 //! next task from a shared counter. The result is sorted, so it depends neither on the number of threads nor
 //! on the cut.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::blocked::{BlockSlice, Blocked, compare_blocks, plan_batches};
+use super::blocked::{BlockPlan, Blocked, compare_blocks};
 use super::blocks::{BlockIndex, common_blocks};
 use super::encoding::Encodings;
 use super::kernel::Kernel;
@@ -49,7 +50,7 @@ pub enum Phase {
 
 enum Task {
     Tiles { pair: PartyPair, a: usize, b: usize },
-    Blocks { pair: PartyPair, slices: Vec<BlockSlice> },
+    Blocks { pair: PartyPair, plan: Arc<BlockPlan>, batch: usize },
 }
 
 /// The comparisons that a linkage takes: all pairs of records of different parties, or the pairs of all
@@ -113,13 +114,14 @@ pub fn find_candidates_by_phase<K: Key>(
                     let (a, b) = (&tiles[usize::from(pair.party0)][*a], &tiles[usize::from(pair.party1)][*b]);
                     compare_tiles(a, b, *pair, spec, &mut found, &stop)?
                 }
-                Task::Blocks { pair, slices } => {
+                Task::Blocks { pair, plan, batch } => {
                     let party = |number: u16| Blocked {
                         encodings: parties[usize::from(number)],
                         index: blocks.expect("only blocked linkages have such tasks")[usize::from(number)],
                     };
                     let (a, b) = (party(pair.party0), party(pair.party1));
-                    compare_blocks(resources.kernel, a, b, slices, *pair, spec, &order, &mut found, &stop)?
+                    let batch = (&**plan, *batch);
+                    compare_blocks(resources.kernel, a, b, batch, *pair, spec, &order, &mut found, &stop)?
                 }
             };
             resources.progress.fetch_add(done.comparisons, Ordering::Relaxed);
@@ -186,9 +188,9 @@ fn plan(parties: &[&Encodings], blocks: Option<&[&BlockIndex]>, tiles: &[Vec<Til
         let (p, q) = (usize::from(pair.party0), usize::from(pair.party1));
         match blocks {
             Some(blocks) => {
-                let common = common_blocks(blocks[p], blocks[q]);
-                let batches = plan_batches(blocks[p], blocks[q], &common, BATCH);
-                tasks.extend(batches.into_iter().map(|slices| Task::Blocks { pair, slices }));
+                let plan = Arc::new(BlockPlan::new(blocks[p], blocks[q], BATCH));
+                let batches = 0..plan.batches().len();
+                tasks.extend(batches.map(|batch| Task::Blocks { pair, plan: plan.clone(), batch }));
             }
             None => {
                 let pairs = (0..tiles[p].len()).flat_map(|a| (0..tiles[q].len()).map(move |b| (a, b)));

@@ -6,6 +6,8 @@
 
 use thiserror::Error;
 
+use super::kernel::popcount::count_rows;
+
 /// Smallest encoding, in bytes.
 pub const MIN_ENCODING_BYTES: usize = 8;
 /// Largest encoding, in bytes. Counts of bits, and sums of two such counts, then fit 16 bits with room to
@@ -99,8 +101,7 @@ impl Encodings {
         let (words, _) = bytes.as_chunks::<WORD_BYTES>();
         let start = self.words.len();
         self.words.extend(words.iter().map(|&word| u64::from_le_bytes(word)));
-        let rows = self.words[start..].chunks_exact(self.size.words());
-        self.popcounts.extend(rows.map(|row| count_ones(row) as u16));
+        count_rows(&self.words[start..], self.size.words(), &mut self.popcounts);
         Ok(())
     }
 
@@ -141,11 +142,6 @@ impl Encodings {
     pub fn memory_bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>() + self.popcounts.capacity() * size_of::<u16>()
     }
-}
-
-/// Number of bits set in some words.
-pub(crate) fn count_ones(words: &[u64]) -> u32 {
-    words.iter().map(|word| word.count_ones()).sum()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
+use crate::matching::kernel::popcount::count_bytes;
 use duplicates::Duplicates;
 
 /// Bins of the density histogram, each a fiftieth wide; the last holds 1 as well.
@@ -88,10 +89,7 @@ impl Survey {
     }
 
     fn row(&mut self, row: &[u8]) {
-        let (words, rest) = row.as_chunks::<8>();
-        let words: u32 = words.iter().map(|word| u64::from_le_bytes(*word).count_ones()).sum();
-        let rest: u32 = rest.iter().map(|byte| byte.count_ones()).sum();
-        self.by_bits[(words + rest) as usize] += 1;
+        self.by_bits[count_bytes(row) as usize] += 1;
         let mut hasher = self.hasher.build_hasher();
         hasher.write(row);
         self.duplicates.push(hasher.finish());

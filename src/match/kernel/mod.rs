@@ -24,6 +24,7 @@ mod job;
 mod lists;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+pub(crate) mod popcount;
 mod scalar;
 mod sliced;
 #[cfg(test)]
