@@ -16,10 +16,15 @@ test *steps:
 bench *names:
     cargo bench {{names}}
 
-# Side by side with PyPI anonlink
+# Side by side with PyPI anonlink, faiss-cpu, FPSim2 and chemfp
 bench-peers *flags:
     cargo build --release
     benches/peers/run.sh {{flags}}
+
+# Whole jobs over REST
+bench-jobs *flags:
+    cargo build --release
+    benches/jobs/run.sh {{flags}}
 
 # Make the fixtures anew
 fixtures:

@@ -1,5 +1,8 @@
 //! Data for the benchmarks: made up, but with the statistics of real sets.
 
+#[allow(dead_code)] // each benchmark compiles this file for itself
+pub mod blocked;
+
 use anonlink::matching::encoding::{EncodingSize, Encodings};
 
 const BITS: usize = 1024;
@@ -43,14 +46,28 @@ fn encodings(rows: &[Row]) -> Encodings {
 fn with_copies(
     n: usize,
     random: &mut Random,
-    mut fresh: impl FnMut(&mut Random) -> Row,
+    fresh: impl FnMut(&mut Random) -> Row,
 ) -> (Encodings, Encodings) {
+    let (a, b, _) = with_known_copies(n, random, fresh);
+    (a, b)
+}
+
+/// The same, and for each row of the second the row of the first that it is a copy of.
+fn with_known_copies(
+    n: usize,
+    random: &mut Random,
+    mut fresh: impl FnMut(&mut Random) -> Row,
+) -> (Encodings, Encodings, Vec<Option<u32>>) {
     let a: Vec<Row> = (0..n).map(|_| fresh(random)).collect();
+    let mut sources = Vec::with_capacity(n);
     let b = (0..n).map(|i| {
         if i % 10 >= 3 {
+            sources.push(None);
             return fresh(random);
         }
-        let mut row = a[(random.next() % n as u64) as usize];
+        let source = (random.next() % n as u64) as usize;
+        sources.push(Some(source as u32));
+        let mut row = a[source];
         let ones: u32 = row.iter().map(|word| word.count_ones()).sum();
         let gain = 0.05 * f64::from(ones) / f64::from(BITS as u32 - ones);
         for bit in 0..BITS {
@@ -61,16 +78,18 @@ fn with_copies(
         row
     });
     let b: Vec<Row> = b.collect();
-    (encodings(&a), encodings(&b))
+    (encodings(&a), encodings(&b), sources)
 }
 
 /// Uniform bits, popcount 400 ± 60.
 #[allow(dead_code)] // each benchmark compiles this file for itself
 pub fn sparse(n: usize) -> (Encodings, Encodings) {
-    with_copies(n, &mut Random(1), |random| {
-        let share = (400.0 + 60.0 * random.normal()).clamp(50.0, 1000.0) / BITS as f64;
-        random.row(|_| share)
-    })
+    with_copies(n, &mut Random(1), sparse_row)
+}
+
+fn sparse_row(random: &mut Random) -> Row {
+    let share = (400.0 + 60.0 * random.normal()).clamp(50.0, 1000.0) / BITS as f64;
+    random.row(|_| share)
 }
 
 /// Encodings of other sizes: uniform bits, 39 ± 6 % of them set, nothing in common.
@@ -97,11 +116,29 @@ pub fn of_size(bits: usize, n: usize) -> (Encodings, Encodings) {
 #[allow(dead_code)]
 pub fn dense(n: usize) -> (Encodings, Encodings) {
     let mut random = Random(2);
+    let fresh = dense_row(&mut random);
+    with_copies(n, &mut random, fresh)
+}
+
+fn dense_row(random: &mut Random) -> impl FnMut(&mut Random) -> Row + use<> {
     let shares: Vec<f64> = (0..BITS).map(|_| 0.68 + 0.45 * (random.unit() - 0.5)).collect();
-    with_copies(n, &mut random, |random| {
+    move |random| {
         let shift = 0.017 * random.normal();
         random.row(|bit| shares[bit] + shift)
-    })
+    }
+}
+
+/// [`sparse`] or [`dense`] encodings, and for each row of the second party the row of the first that it is a
+/// copy of.
+#[allow(dead_code)]
+pub fn with_sources(n: usize, dense: bool) -> (Encodings, Encodings, Vec<Option<u32>>) {
+    if dense {
+        let mut random = Random(2);
+        let fresh = dense_row(&mut random);
+        with_known_copies(n, &mut random, fresh)
+    } else {
+        with_known_copies(n, &mut Random(1), sparse_row)
+    }
 }
 
 /// Rows that differ in their last 64 bits only, so that nothing can be told from a prefix.
