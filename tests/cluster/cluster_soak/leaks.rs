@@ -61,8 +61,16 @@ fn eventually(within: Duration, mut wrong: impl FnMut() -> Option<String>) {
 }
 
 /// Checks that nothing is left of any project, and that the two processes that lived through all of it hold what they held before.
-pub fn none(cluster: &Cluster, temporary: &Path, before: &[(u32, Held); 2], most_memory: [u64; 2]) {
-    cluster.wait_until_clean();
+pub fn none(
+    cluster: &Cluster,
+    temporary: &Path,
+    before: &[(u32, Held); 2],
+    most_memory: [u64; 2],
+    most_debris: u64,
+) {
+    let debris = cluster.wait_for_debris();
+    println!("{} objects left to the search for debris: {debris:?}", debris.len());
+    assert!(debris.len() as u64 <= most_debris, "too much is left to the search for debris");
     eventually(Duration::from_secs(20), || {
         let open =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'anonlink' AND state <> 'idle'";

@@ -135,7 +135,9 @@ fn a_soaked_cluster_loses_nothing_and_leaks_nothing() {
     println!("{}", tally.lines());
     println!("said by the service:\n{}", said(&cluster.logs()));
     let most_memory = early_memory.expect("a quarter of the time").map(|early| early + 64);
-    leaks::none(&cluster, temporary.path(), &before, most_memory);
+    // Now and then an object is written when its writer has lost its lease and can't say so.
+    let most_debris = 2 + tally.of("fault: ") / 50;
+    leaks::none(&cluster, temporary.path(), &before, most_memory, most_debris);
     println!("nothing is left after {:.0} s", start.elapsed().as_secs_f64());
     let enough = time.as_secs();
     assert!(tally.of("fault: ") >= enough / 6, "too few faults: {}", tally.of("fault: "));
