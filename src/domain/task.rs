@@ -9,7 +9,15 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Version of the payloads below; raised when their meaning changes.
-pub const PAYLOAD_VERSION: u16 = 1;
+pub const PAYLOAD_VERSION: u16 = 2;
+
+/// How this version cuts common blocks into batches; raised when the same blocks are cut otherwise, since a task names its
+/// batch by number. The first had no number.
+pub const BLOCK_CUT: u16 = 2;
+
+fn first_cut() -> u16 {
+    1
+}
 
 /// What a task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,6 +133,9 @@ pub enum Part {
         target: u64,
         /// Position of the batch in that cut.
         batch: u32,
+        /// Which way of cutting: [`BLOCK_CUT`].
+        #[serde(default = "first_cut")]
+        cut: u16,
     },
 }
 

@@ -12,7 +12,7 @@ use super::facts::{Facts, PartyFacts, layout_bytes};
 use super::slot::Slot;
 use super::{JobContext, JobError};
 use crate::db::ledger::{ClaimedTask, Outcome};
-use crate::domain::task::Part;
+use crate::domain::task::{BLOCK_CUT, Part};
 use crate::domain::{ComparisonId, ScoreHistogram};
 use crate::matching::blocked::{Blocked, compare_blocks};
 use crate::matching::key::PartyPair;
@@ -95,7 +95,11 @@ async fn search<K: FileKey>(
             }
             keys
         }
-        Part::Blocks { party0, party1, target, batch } => {
+        Part::Blocks { cut, .. } if cut != BLOCK_CUT => {
+            let message = "another version of the service planned this run: delete it and post it again";
+            return Err(JobError::Permanent(message.to_owned()));
+        }
+        Part::Blocks { party0, party1, target, batch, .. } => {
             let (a, b) = (party(facts, party0)?, party(facts, party1)?);
             let a_encodings = context.party_encodings(a, facts.spec.size).await?;
             let b_encodings = context.party_encodings(b, facts.spec.size).await?;

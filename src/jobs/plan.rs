@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::facts::{PartyFacts, comparison_key};
 use super::{JobContext, JobError};
 use crate::db::ledger::{Outcome, Plan};
-use crate::domain::task::{Part, PlannedPart};
+use crate::domain::task::{BLOCK_CUT, Part, PlannedPart};
 use crate::domain::{ProjectId, RunId};
 
 /// Parts that a comparison is cut into at least, if it is large enough: work for many processors, and progress to look at.
@@ -102,7 +102,7 @@ async fn by_blocks(
         );
         for (batch, slices) in (0..).zip(plan.batches()) {
             let comparisons = slices.iter().map(|slice| slice.comparisons()).sum();
-            let part = Part::Blocks { party0: a.index, party1: b.index, target, batch };
+            let part = Part::Blocks { party0: a.index, party1: b.index, target, batch, cut: BLOCK_CUT };
             parts.push(PlannedPart { part, comparisons });
         }
     }
