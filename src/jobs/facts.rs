@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use blake2::Blake2b;
-use blake2::Digest;
-use blake2::digest::consts::U32;
+use blake2b_simd::Params;
 
 use super::cache::Weighed;
 use super::data::blocking;
@@ -63,15 +61,15 @@ pub(super) fn ready_parties(records: Vec<PartyRecord>) -> Result<Vec<PartyFacts>
 
 /// Identifies data, blocking and measure of a comparison: BLAKE2b-256 over each party's digest and block object.
 pub(super) fn comparison_key(parties: &[PartyFacts]) -> [u8; 32] {
-    let mut hash = Blake2b::<U32>::new();
+    let mut hash = Params::new().hash_length(32).to_state();
     hash.update(b"dice/1");
     for party in parties {
-        hash.update(party.digest);
+        hash.update(&party.digest);
         let blocks = party.blocks_object.as_deref().unwrap_or("");
-        hash.update((blocks.len() as u64).to_le_bytes());
-        hash.update(blocks);
+        hash.update(&(blocks.len() as u64).to_le_bytes());
+        hash.update(blocks.as_bytes());
     }
-    hash.finalize().into()
+    hash.finalize().as_bytes().try_into().expect("32 bytes were asked for")
 }
 
 impl JobContext {

@@ -7,9 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use blake2::Blake2bMac;
-use blake2::digest::consts::U32;
-use blake2::digest::{FixedOutput, KeyInit, Update};
 use tokio::runtime::Handle;
 
 use super::candidates::{FAN_IN, FileKey, KeyFile, KeyWriter, Merging, runs};
@@ -73,10 +70,8 @@ pub(super) async fn finish(
 /// The seed of a run's permutations: the stored one, keyed with a secret that the metadata store doesn't hold (BLAKE2b-256, RFC
 /// 7693).
 fn unseal(key: &[u8; 32], stored: &[u8; 32]) -> [u8; 32] {
-    let mut mac =
-        <Blake2bMac<U32> as KeyInit>::new_from_slice(key).expect("BLAKE2b takes keys of up to 64 bytes");
-    mac.update(stored);
-    mac.finalize_fixed().into()
+    let hash = blake2b_simd::Params::new().hash_length(32).key(key).hash(stored);
+    hash.as_bytes().try_into().expect("32 bytes were asked for")
 }
 
 impl Finishing {

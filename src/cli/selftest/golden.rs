@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result, bail, ensure};
-use blake2::digest::consts::U32;
-use blake2::{Blake2b, Digest};
+use blake2b_simd::Params;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -61,14 +60,14 @@ impl Golden {
 
 /// BLAKE2b-256 over the candidates, 24 bytes each: score, party 0, party 1, row 0, row 1, little-endian.
 fn digest(candidates: &[Candidate]) -> String {
-    let mut hash = Blake2b::<U32>::new();
+    let mut hash = Params::new().hash_length(32).to_state();
     for Candidate { score, a, b } in candidates {
-        hash.update(score.to_le_bytes());
+        hash.update(&score.to_le_bytes());
         for index in [a.0, b.0, a.1, b.1] {
-            hash.update(u32::try_from(index).unwrap_or(u32::MAX).to_le_bytes());
+            hash.update(&u32::try_from(index).unwrap_or(u32::MAX).to_le_bytes());
         }
     }
-    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+    hash.finalize().as_bytes().iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })

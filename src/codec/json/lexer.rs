@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use blake2::{Blake2b256, Digest};
-
 use super::error::{Found, LexError, LexErrorKind, clip};
 use super::event::{Event, Handler, Limits};
 use super::number::NumberState;
@@ -58,7 +56,7 @@ pub struct Lexer {
     /// The open containers, outermost first; `true` is an object.
     pub(super) open: Vec<bool>,
     /// Digests of the outermost object's member names.
-    members: HashSet<[u8; 32]>,
+    members: HashSet<[u8; 64]>,
     failed: bool,
 }
 
@@ -179,7 +177,7 @@ impl Lexer {
     }
 
     pub(super) fn note_member(&mut self, at: usize, name: &str) -> Result<(), LexError> {
-        if !self.members.insert(Blake2b256::digest(name).into()) {
+        if !self.members.insert(*blake2b_simd::blake2b(name.as_bytes()).as_array()) {
             return Err(self.error(at, LexErrorKind::DuplicateKey(clip(name))));
         }
         if self.members.len() > self.limits.max_members {

@@ -17,6 +17,7 @@ mod external;
 mod outcome;
 mod packed;
 mod parser;
+mod pending;
 mod place;
 mod rows;
 mod size;

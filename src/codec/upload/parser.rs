@@ -80,6 +80,7 @@ impl UploadParser {
         let Self { lexer, mut state } = self;
         let result = lexer.finish(&mut Feed { state: &mut state, sink });
         result.map_err(|error| state.placed(error))?;
+        state.flush(sink)?;
         Ok(state.conclude()?)
     }
 }

@@ -6,6 +6,7 @@ use super::error::{FeedError, UploadError};
 use super::external::{ExternalObject, ExternalParser, ExternalUpload, skip};
 use super::outcome::{UploadForm, UploadOutcome};
 use super::parser::{Accept, UploadOptions, UploadSink};
+use super::pending::PendingIds;
 use super::place::Place;
 use super::size::SizeTracker;
 use crate::codec::json::Event;
@@ -55,6 +56,7 @@ pub(super) struct State {
     external_blocks: Option<ExternalObject>,
     /// The decoded encoding.
     bytes: Vec<u8>,
+    pending: PendingIds,
 }
 
 impl State {
@@ -74,6 +76,7 @@ impl State {
             external_encodings: None,
             external_blocks: None,
             bytes: Vec::new(),
+            pending: PendingIds::default(),
         }
     }
 
@@ -185,7 +188,17 @@ impl State {
     ) -> Result<(), FeedError<S::Error>> {
         let id = block_id(id).ok_or_else(|| self.wrong_type("a number that is no integer"))?;
         if self.sizes.problem.is_none() {
-            sink.block(row, &self.options.hasher.digest(id)).map_err(FeedError::Sink)?;
+            for (row, digest) in self.pending.push(row, id, &self.options.hasher).into_iter().flatten() {
+                sink.block(row, &digest).map_err(FeedError::Sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what has been kept back; at the end of the body.
+    pub(super) fn flush<S: UploadSink>(&mut self, sink: &mut S) -> Result<(), FeedError<S::Error>> {
+        for (row, digest) in self.pending.rest(&self.options.hasher) {
+            sink.block(row, &digest).map_err(FeedError::Sink)?;
         }
         Ok(())
     }
