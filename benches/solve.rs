@@ -10,7 +10,7 @@ use anonlink::matching::key::KeyLayout;
 use anonlink::matching::merge::Merge;
 use anonlink::matching::score::ScoreRanks;
 use anonlink::matching::solve::Solver;
-use anonlink::matching::sort::sort_keys;
+use anonlink::matching::sort::Sorter;
 use anonlink::matching::threshold::Threshold;
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
@@ -45,24 +45,50 @@ fn solve(keys: impl Iterator<Item = u64>, layout: &KeyLayout) -> usize {
     solver.finish().len()
 }
 
+/// Sorts keys that come in pieces, as the search hands them over.
+fn sort(keys: &[u64], layout: &KeyLayout, mut take: impl FnMut(&[u64])) {
+    let mut sorter = Sorter::new(layout.bits());
+    for piece in keys.chunks(1 << 18) {
+        sorter.buffer().extend_from_slice(piece);
+        sorter.settle();
+    }
+    let each = sorter.sorted().each(1, |batch| {
+        take(batch);
+        Ok::<_, std::convert::Infallible>(())
+    });
+    let Ok(()) = each;
+}
+
 fn two_parties(c: &mut Criterion) {
     let Keys { ranks, layout, keys } = random_keys();
     let mut sorted = keys.clone();
-    sort_keys(&mut sorted, layout.bits());
+    sorted.sort_unstable();
     let mut group = c.benchmark_group("candidates");
     group.throughput(Throughput::Elements(CANDIDATES as u64));
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
 
     group.bench_function("sort and solve", |bencher| {
-        let sort_and_solve = |mut keys: Vec<u64>| {
-            sort_keys(&mut keys, layout.bits());
-            solve(keys.into_iter(), &layout)
-        };
-        bencher.iter_batched(|| keys.clone(), sort_and_solve, BatchSize::LargeInput);
+        bencher.iter(|| {
+            let mut solver = Solver::new(&[ROWS, ROWS]).expect("two parties");
+            sort(&keys, &layout, |batch| {
+                for key in batch {
+                    let (_, row0, row1) = layout.records(*key);
+                    solver.push_pair(0, row0, 1, row1).expect("rows in range");
+                }
+            });
+            solver.finish().len()
+        });
     });
     group.bench_function("sort", |bencher| {
+        bencher.iter(|| {
+            let mut count = 0;
+            sort(&keys, &layout, |batch| count += batch.len());
+            count
+        });
+    });
+    group.bench_function("sort by the standard library", |bencher| {
         let sort = |mut keys: Vec<u64>| {
-            sort_keys(&mut keys, layout.bits());
+            keys.sort_unstable();
             keys
         };
         bencher.iter_batched(|| keys.clone(), sort, BatchSize::LargeInput);

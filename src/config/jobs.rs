@@ -26,6 +26,10 @@ pub struct JobArgs {
     #[arg(long, env = "TILE_CACHE", value_name = "BYTES", default_value = "512MiB", value_parser = numbers::bytes)]
     pub tile_cache: u64,
 
+    /// Memory for the candidates of one task; more spill to temporary files
+    #[arg(long, env = "CANDIDATE_MEMORY", value_name = "BYTES", default_value = "256MiB", value_parser = numbers::bytes)]
+    pub candidate_memory: u64,
+
     /// Candidate pairs above which a run of groups or permutations fails
     #[arg(long, env = "SOLVER_MAX_CANDIDATE_PAIRS", value_name = "N", default_value = "100_000_000", value_parser = numbers::integer::<u64>)]
     pub solver_max_candidate_pairs: u64,

@@ -1,4 +1,7 @@
 //! `compare`: searches the candidate pairs of one part of a comparison and writes them, sorted, as a candidate file.
+//!
+//! Memory for candidates: `CANDIDATE_MEMORY`, beyond which they are spilled (`candidates/gather`), and what one pair of tiles
+//! finds. Tiles are made smaller where a sample says that this would be much.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::candidates::{FileKey, KeyWriter};
+use super::candidates::{FileKey, Gathering, KeyWriter};
 use super::data::blocking;
 use super::facts::{Facts, PartyFacts, layout_bytes};
 use super::slot::Slot;
@@ -16,15 +19,17 @@ use crate::domain::task::{BLOCK_CUT, Part};
 use crate::domain::{ComparisonId, ScoreHistogram};
 use crate::matching::blocked::{Blocked, compare_blocks};
 use crate::matching::key::PartyPair;
-use crate::matching::score::ScoreBins;
+use crate::matching::score::{SCORE_BINS, ScoreBins};
 use crate::matching::search::{Stats, compare_tiles};
-use crate::matching::sort::sort_keys;
 use crate::store::name;
 use crate::telemetry::metrics;
 
-/// Rows on each side that are compared between two looks at the number of candidates: their pairs, all of them candidates,
-/// fill 512 MiB.
+/// Rows on each side that are compared between two looks at the number of candidates.
 const TILE_ROWS: u32 = 8 * 1024;
+/// Fewer rows than this are never compared at once for want of memory: their pairs, all of them candidates, fill 8 MiB.
+const LEAST_ROWS: u32 = 1024;
+/// Rows on each side of the sample that tells how many pairs are candidates.
+const SAMPLE: u32 = 512;
 
 /// A compare task's particulars.
 pub(super) struct Comparing {
@@ -62,38 +67,52 @@ async fn search<K: FileKey>(
     slot: &Slot,
 ) -> Result<(u64, ScoreHistogram), JobError> {
     let (limit, limit_name) = context.settings.limit(facts.result_type);
-    let enough = move |found: usize| match found as u64 > limit {
+    let enough = move |found: u64| match found > limit {
         true => Err(JobError::Permanent(format!(
             "more than {limit} candidate pairs ({limit_name}): a higher threshold or blocking gives fewer"
         ))),
         false => Ok(()),
     };
-    let mut keys: Vec<K> = match work.part {
+    let (layout, settings) = (facts.spec.layout, &context.settings);
+    let mut found = Gathering::<K>::new(layout.bits(), settings.candidate_memory, settings.scratch.clone());
+    match work.part {
         Part::Rows { party0, party1, rows0, rows1 } => {
             let pair = PartyPair::new(party0, party1);
-            let mut keys = Vec::new();
             let mut progress = Progress::new(context, task, work.comparison);
-            for start0 in (rows0.0..rows0.1).step_by(TILE_ROWS as usize) {
-                let a_rows = (start0, start0.saturating_add(TILE_ROWS).min(rows0.1));
-                for start1 in (rows1.0..rows1.1).step_by(TILE_ROWS as usize) {
-                    let b_rows = (start1, start1.saturating_add(TILE_ROWS).min(rows1.1));
-                    let (size, comparison) = (facts.spec.size, work.comparison.0);
-                    let tile = |number, rows| async move {
-                        context.tile(comparison, party(facts, number)?, size, rows, &facts.order).await
-                    };
+            let (size, comparison) = (facts.spec.size, work.comparison.0);
+            let tile = |number, rows| async move {
+                context.tile(comparison, party(facts, number)?, size, rows, &facts.order).await
+            };
+            let room =
+                Room { keys: settings.candidate_memory as f64 / 4.0 / size_of::<K>() as f64, rows0, rows1 };
+            let mut rows_at_once = TILE_ROWS;
+            if room.rows(1.0) < TILE_ROWS {
+                let (a, b) = tokio::try_join!(tile(party0, sample(rows0)), tile(party1, sample(rows1)))?;
+                let facts = facts.clone();
+                rows_at_once = blocking(move || {
+                    let (spec, mut keys) = (&facts.spec, Vec::<K>::new());
+                    let stats = compare_tiles(&a.0, &b.0, pair, spec, &mut keys, &|| false)?;
+                    Ok(room.rows(stats.candidates as f64 / stats.comparisons.max(1) as f64))
+                })
+                .await?;
+            }
+            for start0 in (rows0.0..rows0.1).step_by(rows_at_once as usize) {
+                let a_rows = (start0, start0.saturating_add(rows_at_once).min(rows0.1));
+                for start1 in (rows1.0..rows1.1).step_by(rows_at_once as usize) {
+                    let b_rows = (start1, start1.saturating_add(rows_at_once).min(rows1.1));
                     let (a, b) = tokio::try_join!(tile(party0, a_rows), tile(party1, b_rows))?;
                     let (facts, cancelled) = (facts.clone(), cancelled.clone());
-                    keys = blocking(move || {
+                    found = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);
-                        count(compare_tiles(&a.0, &b.0, pair, &facts.spec, &mut keys, &stop)?);
-                        Ok(keys)
+                        count(compare_tiles(&a.0, &b.0, pair, &facts.spec, found.buffer(), &stop)?);
+                        enough(found.found())?;
+                        found.settle()?;
+                        Ok(found)
                     })
                     .await?;
-                    enough(keys.len())?;
                     progress.add(u64::from(a_rows.1 - a_rows.0) * u64::from(b_rows.1 - b_rows.0));
                 }
             }
-            keys
         }
         Part::Blocks { cut, .. } if cut != BLOCK_CUT => {
             let message = "another version of the service planned this run: delete it and post it again";
@@ -107,8 +126,8 @@ async fn search<K: FileKey>(
             let objects =
                 (a.blocks_object.clone().unwrap_or_default(), b.blocks_object.clone().unwrap_or_default());
             let plan = context.block_plan((&a_blocks, &objects.0), (&b_blocks, &objects.1), target).await?;
-            let (facts, cancelled, kernel) = (facts.clone(), cancelled.clone(), context.settings.kernel);
-            let keys = blocking(move || {
+            let (facts, cancelled, kernel) = (facts.clone(), cancelled.clone(), settings.kernel);
+            found = blocking(move || {
                 if batch as usize >= plan.batches().len() {
                     return Err(JobError::Permanent(format!("there is no batch {batch}")));
                 }
@@ -116,42 +135,54 @@ async fn search<K: FileKey>(
                 let a = Blocked { encodings: &a_encodings.0, index: &a_blocks.0 };
                 let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
                 let pair = PartyPair::new(party0, party1);
-                let mut keys = Vec::new();
-                count(compare_blocks(
-                    kernel,
-                    a,
-                    b,
-                    (&plan, batch as usize),
-                    pair,
-                    &facts.spec,
-                    &facts.order,
-                    &mut keys,
-                    &stop,
-                )?);
-                Ok(keys)
+                let (batch, out) = ((&*plan, batch as usize), found.buffer());
+                count(compare_blocks(kernel, a, b, batch, pair, &facts.spec, &facts.order, out, &stop)?);
+                enough(found.found())?;
+                found.settle()?;
+                Ok(found)
             })
             .await?;
-            enough(keys.len())?;
-            keys
         }
-    };
-    let (spec, layout) = (facts.spec.clone(), facts.spec.layout);
-    let (keys, scores) = blocking(move || {
-        sort_keys(&mut keys, layout.bits());
-        let scores = ScoreBins::new(&spec.ranks).count(&keys, &layout);
-        Ok((keys, ScoreHistogram::from(scores)))
-    })
-    .await?;
+    }
     slot.computed().await;
     let (store, handle, object) = (context.store.clone(), Handle::current(), object.to_owned());
-    let cancelled = cancelled.clone();
+    let (cancelled, bins) = (cancelled.clone(), ScoreBins::new(&facts.spec.ranks));
     let written = blocking(move || {
         let stop = || cancelled.load(Ordering::Relaxed);
         let mut writer = KeyWriter::new(&store, &handle, &object, &layout_bytes(&layout), &stop)?;
-        writer.write(&keys)?;
-        writer.finish()
+        let mut scores = [0; SCORE_BINS];
+        found.each(|keys| {
+            let here = bins.count(keys, &layout);
+            scores.iter_mut().zip(here).for_each(|(scores, here)| *scores += here);
+            writer.write(keys)
+        })?;
+        Ok((writer.finish()?, ScoreHistogram::from(scores)))
     });
-    Ok((written.await?, scores))
+    written.await
+}
+
+/// The rows that tell how many pairs of a part are candidates.
+fn sample(rows: (u32, u32)) -> (u32, u32) {
+    (rows.0, rows.0.saturating_add(SAMPLE).min(rows.1))
+}
+
+/// Room for the candidates of one pair of tiles, cut from some rows on both sides.
+struct Room {
+    keys: f64,
+    rows0: (u32, u32),
+    rows1: (u32, u32),
+}
+
+impl Room {
+    /// Rows on each side of the tiles if this share of the pairs are candidates: as many as may be.
+    fn rows(&self, share: f64) -> u32 {
+        let side = |rows: u32, (start, end): (u32, u32)| f64::from(rows.min(end - start));
+        let mut rows = TILE_ROWS;
+        while rows > LEAST_ROWS && share * side(rows, self.rows0) * side(rows, self.rows1) > self.keys {
+            rows /= 2;
+        }
+        rows
+    }
 }
 
 /// Adds to what this process has compared; work that is done again counts again.
@@ -192,4 +223,19 @@ fn party(facts: &Facts, index: u16) -> Result<&PartyFacts, JobError> {
         .parties
         .get(usize::from(index))
         .ok_or_else(|| JobError::Permanent(format!("there is no party {index}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_as_large_as_their_candidates_leave_room() {
+        let room = |keys, rows0: u32, rows1| Room { keys, rows0: (7, 7 + rows0), rows1: (0, rows1) };
+        assert_eq!(room(1e9, 1 << 20, 1 << 20).rows(1.0), TILE_ROWS);
+        assert_eq!(room(1e6, 1 << 20, 1 << 20).rows(1e-3), TILE_ROWS);
+        assert_eq!(room(4.2e6, 1 << 20, 1 << 20).rows(0.25), TILE_ROWS / 2);
+        assert_eq!(room(1e3, 1 << 20, 1 << 20).rows(1.0), LEAST_ROWS);
+        assert_eq!(room(1e6, 100, 1 << 20).rows(1.0), TILE_ROWS, "few rows make few pairs");
+    }
 }

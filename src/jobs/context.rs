@@ -28,6 +28,8 @@ pub struct JobSettings {
     pub chunk_size_aim: u64,
     /// Bytes of encodings kept between tasks.
     pub tile_cache: usize,
+    /// Bytes of candidates that a task keeps in memory; more are spilled to temporary files.
+    pub candidate_memory: u64,
     /// Candidate pairs above which a run of groups or permutations fails.
     pub solver_limit: u64,
     /// Candidate pairs above which a run of similarity scores fails.

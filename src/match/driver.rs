@@ -1,8 +1,9 @@
 //! Whole parties at once, on all threads: what the one-shot `link` command runs.
 //!
 //! Every pair of parties is cut into tasks (tile against tile, or a batch of common blocks); threads take the
-//! next task from a shared counter. The result is sorted, so it depends neither on the number of threads nor
-//! on the cut.
+//! next task from a shared counter, and each deals what it finds to a sorter of its own. The candidates come
+//! out sorted, so they depend neither on the number of threads nor on the cut. Memory for them: 8 or 16 bytes
+//! each (the width of a key), and a few MiB per thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use super::kernel::Kernel;
 use super::key::{Key, PartyPair};
 use super::order::BitOrder;
 use super::search::{CompareSpec, Stats, Stopped, compare_tiles};
-use super::sort::sort_keys_on;
+use super::sort::{Sorted, Sorter};
 use super::tile::Tile;
 
 /// Most rows per tile: two tiles of 1024-bit encodings are then 8 MiB.
@@ -44,7 +45,7 @@ pub enum Phase {
     Prepare,
     /// Comparing, on all threads.
     Compare,
-    /// Putting the threads' candidates together and sorting them.
+    /// Putting the threads' candidates together; they are sorted as they are taken.
     Merge,
 }
 
@@ -66,8 +67,8 @@ pub fn total_comparisons(parties: &[&Encodings], blocks: Option<&[&BlockIndex]>)
     PartyPair::all(parties.len()).map(of_pair).sum()
 }
 
-/// Finds all candidates of some parties, sorted. With `blocks`, one index per party, only pairs that share a
-/// block.
+/// Finds all candidates of some parties, sorted, in one piece. With `blocks`, one index per party, only pairs
+/// that share a block.
 ///
 /// `K` must be wide enough for the spec's layout: `u64` where
 /// [`KeyLayout::fits_u64`](super::key::KeyLayout::fits_u64), else `u128`.
@@ -77,18 +78,25 @@ pub fn find_candidates<K: Key>(
     spec: &CompareSpec,
     resources: Resources,
 ) -> Result<(Vec<K>, Stats), Stopped> {
-    find_candidates_by_phase(parties, blocks, spec, resources, |_| ())
+    let (sorted, stats) = stream_candidates(parties, blocks, spec, resources, |_| ())?;
+    let mut all = Vec::with_capacity(sorted.len());
+    let collect = |keys: &[K]| {
+        all.extend_from_slice(keys);
+        Ok::<_, Stopped>(())
+    };
+    sorted.each(resources.threads, collect)?;
+    Ok((all, stats))
 }
 
-/// [`find_candidates`], which tells `enter` of each phase as it begins, so that a caller with a clock can time
-/// them.
-pub fn find_candidates_by_phase<K: Key>(
+/// [`find_candidates`], batch by batch, so that they are never there a second time. Tells `enter` of each phase
+/// as it begins, so that a caller with a clock can time them.
+pub fn stream_candidates<K: Key>(
     parties: &[&Encodings],
     blocks: Option<&[&BlockIndex]>,
     spec: &CompareSpec,
     resources: Resources,
     mut enter: impl FnMut(Phase),
-) -> Result<(Vec<K>, Stats), Stopped> {
+) -> Result<(Sorted<K>, Stats), Stopped> {
     assert!(spec.layout.bits() <= K::BITS, "keys of {} bits do not fit {}", spec.layout.bits(), K::BITS);
     assert!(usize::from(spec.layout.parties) == parties.len());
     enter(Phase::Prepare);
@@ -106,13 +114,13 @@ pub fn find_candidates_by_phase<K: Key>(
         }
         stopped.load(Ordering::Relaxed)
     };
-    let work = || -> Result<(Vec<K>, Stats), Stopped> {
-        let (mut found, mut stats) = (Vec::new(), Stats::default());
+    let work = || -> Result<(Sorter<K>, Stats), Stopped> {
+        let (mut found, mut stats) = (Sorter::new(spec.layout.bits()), Stats::default());
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = match task {
                 Task::Tiles { pair, a, b } => {
                     let (a, b) = (&tiles[usize::from(pair.party0)][*a], &tiles[usize::from(pair.party1)][*b]);
-                    compare_tiles(a, b, *pair, spec, &mut found, &stop)?
+                    compare_tiles(a, b, *pair, spec, found.buffer(), &stop)?
                 }
                 Task::Blocks { pair, plan, batch } => {
                     let party = |number: u16| Blocked {
@@ -121,9 +129,11 @@ pub fn find_candidates_by_phase<K: Key>(
                     };
                     let (a, b) = (party(pair.party0), party(pair.party1));
                     let batch = (&**plan, *batch);
-                    compare_blocks(resources.kernel, a, b, batch, *pair, spec, &order, &mut found, &stop)?
+                    let out = found.buffer();
+                    compare_blocks(resources.kernel, a, b, batch, *pair, spec, &order, out, &stop)?
                 }
             };
+            found.settle();
             resources.progress.fetch_add(done.comparisons, Ordering::Relaxed);
             stats += done;
         }
@@ -134,12 +144,11 @@ pub fn find_candidates_by_phase<K: Key>(
     enter(Phase::Merge);
     let (mut found, mut stats) = (Vec::new(), Stats::default());
     for result in results {
-        let (keys, part) = result?;
+        let (sorter, part) = result?;
         stats += part;
-        if found.is_empty() { found = keys } else { found.extend(keys) }
+        found.push(sorter);
     }
-    sort_keys_on(&mut found, spec.layout.bits(), resources.threads);
-    Ok((found, stats))
+    Ok((Sorter::sorted_together(found), stats))
 }
 
 /// Runs `work` on so many threads, this one included.

@@ -67,6 +67,8 @@ pub trait Key: Copy + Ord + Debug + Hash + Default + Send + Sync + 'static {
     fn unpack(self, layout: &KeyLayout) -> (u32, u32, u32, u32);
     /// Number of bits up to the highest one that is set.
     fn bit_len(self) -> u32;
+    /// The bits from `shift` (less than the width) upwards, as many as fit.
+    fn digit(self, shift: u32) -> usize;
 }
 
 macro_rules! key {
@@ -97,6 +99,11 @@ macro_rules! key {
             #[inline]
             fn bit_len(self) -> u32 {
                 Self::BITS - self.leading_zeros()
+            }
+
+            #[inline]
+            fn digit(self, shift: u32) -> usize {
+                (self >> shift) as usize
             }
         }
     };

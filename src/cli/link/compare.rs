@@ -8,15 +8,13 @@ use super::progress::{Unit, show};
 use super::stats::{Seconds, Stopwatch};
 use super::stop::Stop;
 use crate::matching::blocks::BlockIndex;
-use crate::matching::driver::{Phase, Resources, find_candidates_by_phase, total_comparisons};
+use crate::matching::driver::{Phase, Resources, stream_candidates, total_comparisons};
 use crate::matching::encoding::Encodings;
 use crate::matching::kernel::Kernel;
 use crate::matching::key::{Candidate, Key, PartyPair};
 use crate::matching::search::{CompareSpec, Stats};
 use crate::matching::solve::{Groups, Solver};
-
-/// Candidates between two looks at whether to stop.
-const LOOK: usize = 1 << 16;
+use crate::matching::sort::Sorted;
 
 /// How to run.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +26,11 @@ pub struct Means<'a> {
     pub visible: bool,
 }
 
-/// All candidates, sorted.
+/// All candidates, sorted as they are taken.
 #[derive(Debug)]
 pub struct Candidates<'a, K> {
-    keys: Vec<K>,
+    keys: Sorted<K>,
+    threads: usize,
     spec: &'a CompareSpec,
     rows: &'a [u32],
     stop: &'a Stop,
@@ -68,46 +67,49 @@ impl<'a, K: Key> Candidates<'a, K> {
             Unit::Comparisons,
             &progress,
             || total_comparisons(&parties, blocks),
-            || find_candidates_by_phase::<K>(&parties, blocks, spec, resources, enter),
+            || stream_candidates::<K>(&parties, blocks, spec, resources, enter),
         );
         stop.check()?;
         let (keys, stats) = found?;
         seconds.merge += watch.lap();
-        Ok(Self { keys, spec, rows, stop, stats })
+        Ok(Self { keys, threads, spec, rows, stop, stats })
     }
 
     /// Hands on every candidate in the total order.
     ///
     /// # Errors
     /// A signal came, or `take` failed.
-    pub fn each(&self, mut take: impl FnMut(Candidate) -> Result<()>) -> Result<()> {
-        for keys in self.keys.chunks(LOOK) {
-            self.stop.check()?;
+    pub fn each(self, mut take: impl FnMut(Candidate) -> Result<()>) -> Result<()> {
+        let Self { keys, threads, spec, stop, .. } = self;
+        keys.each(threads, |keys| {
+            stop.check()?;
             for &key in keys {
-                let candidate = self.spec.layout.decode(&self.spec.ranks, key);
+                let candidate = spec.layout.decode(&spec.ranks, key);
                 take(candidate.expect("the search packs what its own layout unpacks"))?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Groups the records.
     ///
     /// # Errors
     /// A signal came, or there are too many records.
-    pub fn solve(&self) -> Result<Groups> {
+    pub fn solve(self) -> Result<Groups> {
         // The order implies the score, so that only the rest of a key is needed.
-        let layout = &self.spec.layout;
+        let Self { keys, threads, spec, rows, stop, .. } = self;
+        let layout = &spec.layout;
         let pairs: Vec<PartyPair> = PartyPair::all(layout.parties.into()).collect();
-        let mut solver = Solver::new(self.rows)?;
-        for keys in self.keys.chunks(LOOK) {
-            self.stop.check()?;
+        let mut solver = Solver::new(rows)?;
+        keys.each(threads, |keys| {
+            stop.check()?;
             for key in keys {
                 let (_, pair, row0, row1) = key.unpack(layout);
                 let PartyPair { party0, party1 } = pairs[pair as usize];
                 solver.push_pair(party0, row0, party1, row1)?;
             }
-        }
+            anyhow::Ok(())
+        })?;
         Ok(solver.finish())
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// It cannot be written, or a signal came.
-    pub fn candidates<K: Key>(mut self, candidates: &Candidates<'_, K>, format: Format) -> Result<()> {
+    pub fn candidates<K: Key>(mut self, candidates: Candidates<'_, K>, format: Format) -> Result<()> {
         let Some(format) = format.text() else {
             self.buffer.extend_from_slice(&SIMILARITY_HEADER);
             candidates.each(|candidate| {

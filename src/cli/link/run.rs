@@ -109,9 +109,10 @@ impl Plan<'_> {
             *means,
             (&mut watch, &mut seconds),
         )?;
+        let done = found.stats;
         let mut groups = None;
         match args.output {
-            OutputKind::SimilarityScores => output.candidates(&found, *format)?,
+            OutputKind::SimilarityScores => output.candidates(found, *format)?,
             OutputKind::Groups => {
                 let solved = found.solve()?;
                 seconds.solve = watch.lap();
@@ -130,8 +131,8 @@ impl Plan<'_> {
         seconds.write = watch.lap();
         Ok(Stats {
             records: rows.to_vec(),
-            comparisons: found.stats.comparisons,
-            candidates: found.stats.candidates,
+            comparisons: done.comparisons,
+            candidates: done.candidates,
             groups,
             seconds,
             peak_rss_bytes: peak_rss_bytes(),

@@ -32,7 +32,7 @@ pub struct Seconds {
     pub prepare: f64,
     /// Comparing.
     pub compare: f64,
-    /// Putting candidates together and sorting them.
+    /// Putting the threads' candidates together. They are sorted as they are taken, within the two parts that follow.
     pub merge: f64,
     /// Candidates into groups or permutations.
     pub solve: f64,

@@ -1,10 +1,12 @@
-//! Candidate files: writing the sorted keys of a task, and reading many files as one ascending stream.
+//! Candidate files: gathering and writing the keys of a task, and reading many files as one ascending stream.
 
+mod gather;
 mod read;
 mod runs;
 
 use tokio::runtime::Handle;
 
+pub(super) use gather::Gathering;
 pub(super) use read::Merging;
 pub(super) use runs::{FAN_IN, runs};
 
