@@ -218,6 +218,7 @@ impl Backends {
             chunk_size_aim: args.chunk_size_aim,
             tile_cache: usize::try_from(args.tile_cache).unwrap_or(usize::MAX),
             candidate_memory: args.candidate_memory,
+            solver_memory: args.solver_memory,
             solver_limit: args.solver_max_candidate_pairs,
             similarity_limit: args.similarity_scores_max_candidate_pairs,
             lease: Duration::from_secs(args.lease_seconds),

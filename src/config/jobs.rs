@@ -30,6 +30,10 @@ pub struct JobArgs {
     #[arg(long, env = "CANDIDATE_MEMORY", value_name = "BYTES", default_value = "256MiB", value_parser = numbers::bytes)]
     pub candidate_memory: u64,
 
+    /// Memory for edges between groups while three or more parties are solved; more go to temporary files
+    #[arg(long, env = "SOLVER_MEMORY", value_name = "BYTES", default_value = "512MiB", value_parser = numbers::bytes)]
+    pub solver_memory: u64,
+
     /// Candidate pairs above which a run of groups or permutations fails
     #[arg(long, env = "SOLVER_MAX_CANDIDATE_PAIRS", value_name = "N", default_value = "100_000_000", value_parser = numbers::integer::<u64>)]
     pub solver_max_candidate_pairs: u64,

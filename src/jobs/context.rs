@@ -30,6 +30,8 @@ pub struct JobSettings {
     pub tile_cache: usize,
     /// Bytes of candidates that a task keeps in memory; more are spilled to temporary files.
     pub candidate_memory: u64,
+    /// Bytes for edges between groups of three parties or more; more are kept in temporary files.
+    pub solver_memory: u64,
     /// Candidate pairs above which a run of groups or permutations fails.
     pub solver_limit: u64,
     /// Candidate pairs above which a run of similarity scores fails.

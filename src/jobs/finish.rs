@@ -1,7 +1,8 @@
 //! `finish`: merges the candidate files of a comparison as streams and turns them into the run's result in one pass.
 //!
-//! Memory: two windows per merged run of files (64 MiB at most), a few batches, and the solver's, which grows with the records
-//! (and, for three or more parties, the edges between groups that may still merge), never with the candidates.
+//! Memory: two windows per merged run of files (64 MiB at most), a few batches, and the solver's, which grows with the records,
+//! never with the candidates. For three parties or more it also keeps the edges between groups that may still merge:
+//! `SOLVER_MEMORY` of them, and the rest in temporary files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::db::runs::{GroupSize, RunResult};
 use crate::domain::{ComparisonId, ResultType, RunId};
 use crate::matching::key::PartyPair;
 use crate::matching::permutation::permute;
-use crate::matching::solve::{Groups, Solver};
+use crate::matching::solve::{Groups, SolveError, Solver};
 use crate::store::{Writer, name};
 
 /// Bytes of text collected before they go to the store.
@@ -142,8 +143,14 @@ impl Finishing {
 
     fn solve<K: FileKey>(&self, files: &[KeyFile]) -> Result<Groups, JobError> {
         let rows: Vec<u32> = self.facts.parties.iter().map(|party| party.count).collect();
-        let permanent = |error: crate::matching::solve::SolveError| JobError::Permanent(error.to_string());
-        let mut solver = Solver::new(&rows).map_err(permanent)?;
+        let failed = |error: SolveError| match error {
+            SolveError::Spill(_) => JobError::Transient(error.to_string()),
+            error => JobError::Permanent(error.to_string()),
+        };
+        let settings = &self.context.settings;
+        let scratch = settings.scratch.clone();
+        let new_file = move || tempfile::tempfile_in(&scratch);
+        let mut solver = Solver::spilling(&rows, settings.solver_memory, new_file).map_err(failed)?;
         // The order implies the score: it need not be looked up.
         let layout = &self.facts.spec.layout;
         let pairs: Vec<PartyPair> = PartyPair::all(rows.len()).collect();
@@ -151,7 +158,7 @@ impl Finishing {
             for key in keys {
                 let (pair, row0, row1) = layout.records(*key);
                 let PartyPair { party0, party1 } = *pairs.get(pair as usize).ok_or_else(no_candidate)?;
-                solver.push_pair(party0, row0, party1, row1).map_err(permanent)?;
+                solver.push_pair(party0, row0, party1, row1).map_err(failed)?;
             }
             Ok(())
         })?;

@@ -40,6 +40,7 @@ async fn housekeeper(site: &Site) -> Housekeeper {
         chunk_size_aim: 1,
         tile_cache: 0,
         candidate_memory: 1,
+        solver_memory: 1,
         solver_limit: 1,
         similarity_limit: 1,
         lease: Duration::from_secs(30),

@@ -7,11 +7,23 @@
 //!
 //! An edge between groups that share a party is never made, and dropped when a merge makes its ends share
 //! one.
+//!
+//! Edges beyond a bound go to a [`Shelf`]. There counts stay where they were put: under two records that were the roots then.
+//! A root remains a member of its group, so the sum over all pairs of members of two groups is what their edge
+//! would count, and a merge moves nothing. Groups have a record of a party at most, so these pairs are few.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
 
 use super::groups::Groups;
+use super::shelf::{NewFile, Shelf};
+
+/// Bytes of memory that an edge is reckoned at: its entry in a table that may just have doubled, and its place in
+/// the lists of both its ends, which may have no other.
+const EDGE_BYTES: u64 = 128;
+/// Bytes for an entry in a shelf's table.
+const SHELF_BYTES: u64 = 48;
 
 /// Edges by (lower root, higher root).
 type Edges = HashMap<(u32, u32), u32, BuildHasherDefault<PairHasher>>;
@@ -28,6 +40,25 @@ pub(super) struct ManyParties {
     edges: Edges,
     neighbours: Neighbours,
     peak_edges: usize,
+    /// Bytes for edges, and where more may go.
+    memory: u64,
+    spilling: Spilling,
+}
+
+enum Spilling {
+    Never,
+    NotYet(NewFile),
+    Since(Box<Shelf>),
+}
+
+impl std::fmt::Debug for Spilling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Never => f.write_str("Never"),
+            Self::NotYet(_) => f.write_str("NotYet"),
+            Self::Since(shelf) => f.debug_tuple("Since").field(shelf).finish(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -50,20 +81,34 @@ impl ManyParties {
             edges: Edges::default(),
             neighbours: Neighbours::default(),
             peak_edges: 0,
+            memory: u64::MAX,
+            spilling: Spilling::Never,
         }
     }
 
-    pub(super) fn push(&mut self, (party0, row0): (u16, u32), (party1, row1): (u16, u32)) {
+    /// With so many bytes for edges; more go to temporary files.
+    pub(super) fn spilling(rows_per_party: &[u32], memory: u64, new_file: NewFile) -> Self {
+        Self { memory, spilling: Spilling::NotYet(new_file), ..Self::new(rows_per_party) }
+    }
+
+    pub(super) fn push(&mut self, (party0, row0): (u16, u32), (party1, row1): (u16, u32)) -> io::Result<()> {
         let root0 = self.root[(self.starts[usize::from(party0)] + row0) as usize];
         let root1 = self.root[(self.starts[usize::from(party1)] + row1) as usize];
         let (size0, parties0) = self.size_and_parties(root0, party0);
         let (size1, parties1) = self.size_and_parties(root1, party1);
         if parties0 & parties1 != 0 {
-            return;
+            return Ok(());
         }
         let pairs_across = size0 * size1;
         if pairs_across == 1 {
-            return self.merge(root0, root1, party0, party1);
+            self.merge(root0, root1, party0, party1);
+            return Ok(());
+        }
+        if matches!(self.spilling, Spilling::Since(_)) {
+            if self.shelve(root0, root1, 1)? == pairs_across {
+                self.merge(root0, root1, party0, party1);
+            }
+            return Ok(());
         }
         let seen = self.edges.entry(ends(root0, root1)).or_insert(0);
         *seen += 1;
@@ -73,7 +118,55 @@ impl ManyParties {
             self.neighbours.entry(root0).or_default().push(root1);
             self.neighbours.entry(root1).or_default().push(root0);
             self.peak_edges = self.peak_edges.max(self.edges.len());
+            if self.edges.len() as u64 > self.memory / EDGE_BYTES {
+                self.spill()?;
+            }
         }
+        Ok(())
+    }
+
+    /// Moves all edges to a shelf, for good.
+    fn spill(&mut self) -> io::Result<()> {
+        let Spilling::NotYet(new_file) = std::mem::replace(&mut self.spilling, Spilling::Never) else {
+            return Ok(());
+        };
+        let most = usize::try_from(self.memory / 4 / SHELF_BYTES).unwrap_or(usize::MAX);
+        self.spilling = Spilling::Since(Shelf::new(most, new_file).into());
+        self.neighbours = Neighbours::default();
+        for ((root0, root1), count) in std::mem::take(&mut self.edges) {
+            self.put(root0, root1, count)?;
+        }
+        Ok(())
+    }
+
+    /// Adds to the count between two roots on the shelf.
+    fn put(&mut self, root0: u32, root1: u32, count: u32) -> io::Result<()> {
+        let mut spilling = std::mem::replace(&mut self.spilling, Spilling::Never);
+        let Spilling::Since(shelf) = &mut spilling else { return Ok(()) };
+        let alive = |(record0, record1): (u32, u32)| {
+            let parties = |record: u32| self.parties_of(self.root[record as usize]);
+            parties(record0) & parties(record1) == 0
+        };
+        let put = shelf.add(ends(root0, root1), count, alive);
+        self.peak_edges = self.peak_edges.max(shelf.entries());
+        self.spilling = spilling;
+        put
+    }
+
+    /// [`put`](Self::put); the count between the two groups.
+    fn shelve(&mut self, root0: u32, root1: u32, count: u32) -> io::Result<u32> {
+        self.put(root0, root1, count)?;
+        let Spilling::Since(shelf) = &mut self.spilling else { return Ok(0) };
+        let alone = [[root0], [root1]];
+        let members =
+            |root: u32, alone| self.groups.get(&root).map_or(alone, |group| group.members.as_slice());
+        let mut seen = 0;
+        for &record0 in members(root0, &alone[0]) {
+            for &record1 in members(root1, &alone[1]) {
+                seen += shelf.count(ends(record0, record1))?;
+            }
+        }
+        Ok(seen)
     }
 
     /// Number of records of a group and the set of their parties. A lone record is of `party`.
@@ -179,7 +272,7 @@ fn ends(root0: u32, root1: u32) -> (u32, u32) {
 /// Fibonacci hashing of one or two record numbers: these are dense and not chosen by an adversary with a view
 /// of the table.
 #[derive(Default)]
-struct PairHasher(u64);
+pub(super) struct PairHasher(u64);
 
 impl Hasher for PairHasher {
     fn finish(&self) -> u64 {

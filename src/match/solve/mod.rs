@@ -6,13 +6,17 @@
 //! taken iff both records are free, and nothing else need be remembered.
 //!
 //! Candidates are pushed one by one, and memory grows with the records and (three parties or more) with the
-//! edges between groups that may still merge; never with the candidates.
+//! edges between groups that may still merge; never with the candidates. Edges beyond a bound go to temporary
+//! files, if the caller has some.
 
 mod groups;
 mod many;
+mod shelf;
 mod two;
 
 pub use groups::Groups;
+
+use std::io::{self, Read, Seek, Write};
 
 use thiserror::Error;
 
@@ -35,6 +39,9 @@ pub enum SolveError {
          lower party first"
     )]
     Candidate { party0: u16, row0: u32, party1: u16, row1: u32 },
+    /// A temporary file can't be made, written or read.
+    #[error("edges between groups can't be kept in a temporary file: {0}")]
+    Spill(io::ErrorKind),
 }
 
 /// Takes candidates in the total order, then hands out the groups.
@@ -47,7 +54,7 @@ pub struct Solver {
 #[derive(Debug)]
 enum Strategy {
     Two(TwoParties),
-    Many(ManyParties),
+    Many(Box<ManyParties>),
 }
 
 impl Solver {
@@ -63,10 +70,26 @@ impl Solver {
                 if records >= u64::from(u32::MAX) {
                     return Err(SolveError::Records(records));
                 }
-                Strategy::Many(ManyParties::new(rows_per_party))
+                Strategy::Many(ManyParties::new(rows_per_party).into())
             }
         };
         Ok(Self { rows: rows_per_party.to_vec(), strategy })
+    }
+
+    /// A solver that, for three parties or more, keeps edges between groups in about so many bytes of memory, and more of them
+    /// in temporary files that `new_file` opens, slower and with the same outcome. In memory remain 1.5 bytes of each edge in a
+    /// file.
+    pub fn spilling<F: Read + Write + Seek + Send + 'static>(
+        rows_per_party: &[u32],
+        memory: u64,
+        mut new_file: impl FnMut() -> io::Result<F> + Send + 'static,
+    ) -> Result<Self, SolveError> {
+        let mut solver = Self::new(rows_per_party)?;
+        if let Strategy::Many(_) = solver.strategy {
+            let new_file = Box::new(move || Ok(Box::new(new_file()?) as _));
+            solver.strategy = Strategy::Many(ManyParties::spilling(rows_per_party, memory, new_file).into());
+        }
+        Ok(solver)
     }
 
     /// Takes the next candidate in the total order. Each may be pushed once only.
@@ -84,12 +107,14 @@ impl Solver {
         }
         match &mut self.strategy {
             Strategy::Two(solver) => solver.push(row0, row1),
-            Strategy::Many(solver) => solver.push((party0, row0), (party1, row1)),
+            Strategy::Many(solver) => solver
+                .push((party0, row0), (party1, row1))
+                .map_err(|error| SolveError::Spill(error.kind()))?,
         }
         Ok(())
     }
 
-    /// The most edges between groups that were remembered at once. 0 with two parties.
+    /// The most edges between groups that were remembered at once, those in files included. 0 with two parties.
     pub fn peak_edges(&self) -> usize {
         match &self.strategy {
             Strategy::Two(_) => 0,
@@ -149,6 +174,70 @@ mod tests {
         // Of the edges {00,10}-01, {00,10}-20, {00,10}-21 the first is between groups that both hold party 0.
         assert_eq!(solver.peak_edges(), 2);
         assert_eq!(solver.finish().iter().collect::<Vec<_>>(), [[(0, 0), (1, 0)]]);
+    }
+
+    /// All pairs of records of some parties, in a random order.
+    fn shuffled(rows: &[u32], seed: u64) -> Vec<(u16, u32, u16, u32)> {
+        let mut pairs: Vec<_> = crate::matching::key::PartyPair::all(rows.len())
+            .flat_map(|pair| {
+                let (p, q) = (pair.party0, pair.party1);
+                let all = move |row0| (0..rows[usize::from(q)]).map(move |row1| (p, row0, q, row1));
+                (0..rows[usize::from(p)]).flat_map(all)
+            })
+            .collect();
+        let mut state = seed;
+        pairs.sort_by_cached_key(|_| {
+            state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            state >> 33
+        });
+        pairs
+    }
+
+    #[test]
+    fn edges_in_files_make_the_same_groups() {
+        for (seed, rows) in
+            [&[9, 7, 8][..], &[12, 12, 12, 12], &[5, 6, 7, 8, 9, 3], &[40, 30, 50]].iter().enumerate()
+        {
+            let pairs = shuffled(rows, seed as u64);
+            // What is left out decides which groups can't grow whole.
+            for share in [3, 10] {
+                let pairs: Vec<_> =
+                    pairs.iter().enumerate().filter(|(n, _)| n % share > 0).map(|(_, p)| *p).collect();
+                let expected = groups(rows, &pairs);
+                for memory in [0, 128, 1500, 1 << 30] {
+                    let files = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+                    let opened = files.clone();
+                    let new_file = move || {
+                        opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        Ok(io::Cursor::new(Vec::new()))
+                    };
+                    let mut solver = Solver::spilling(rows, memory, new_file).unwrap();
+                    for &(party0, row0, party1, row1) in &pairs {
+                        solver.push_pair(party0, row0, party1, row1).unwrap();
+                    }
+                    let found: Vec<_> = solver.finish().iter().map(<[_]>::to_vec).collect();
+                    assert_eq!(found, expected, "{rows:?}, {memory} bytes");
+                    let files = files.load(std::sync::atomic::Ordering::Relaxed);
+                    let expected = if memory <= 128 {
+                        1..1000
+                    } else if memory == 1500 {
+                        0..1000
+                    } else {
+                        0..1
+                    };
+                    assert!(expected.contains(&files), "{rows:?}, {memory} bytes, {files} files");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_fails_is_an_error() {
+        let full = || Err::<io::Cursor<Vec<u8>>, _>(io::ErrorKind::StorageFull.into());
+        let mut solver = Solver::spilling(&[3, 3, 3], 0, full).unwrap();
+        let push = |(party0, row0, party1, row1)| solver.push_pair(party0, row0, party1, row1);
+        let pushed: Result<(), _> = shuffled(&[3, 3, 3], 1).into_iter().try_for_each(push);
+        assert_eq!(pushed, Err(SolveError::Spill(io::ErrorKind::StorageFull)));
     }
 
     #[test]
