@@ -11,17 +11,7 @@ use service::*;
 
 const ROWS: usize = 1500;
 /// Some forty compare tasks for 1500 × 1500 pairs.
-/// Small tasks, short leases, and hardly any memory for candidates and edges, so that all tasks spill them.
-const FLAGS: [&str; 8] = [
-    "--chunk-size-aim",
-    "60000",
-    "--lease-seconds",
-    "2",
-    "--candidate-memory",
-    "100",
-    "--solver-memory",
-    "100",
-];
+const FLAGS: [&str; 4] = ["--chunk-size-aim", "60000", "--lease-seconds", "2"];
 const TYPES: [&str; 3] = ["groups", "similarity_scores", "groups"];
 const THRESHOLDS: [f64; 2] = [0.75, 0.9];
 
