@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anonlink::matching::blocked::BlockPlan;
 use anonlink::matching::blocks::common_blocks;
-use anonlink::matching::driver::{Phase, Resources, find_candidates_by_phase};
+use anonlink::matching::driver::{Phase, Resources, stream_candidates};
 use anonlink::matching::kernel::Kernel;
 use anonlink::matching::search::CompareSpec;
 use anonlink::matching::solve::Solver;
@@ -79,18 +79,21 @@ fn main() {
             Phase::Merge => watch.lap(&name("compare")),
         };
         let blocks = [&blocks[0], &blocks[1]];
-        let found = find_candidates_by_phase::<u64>(&[&a, &b], Some(&blocks), &spec, resources, enter);
-        let (keys, stats) = found.expect("nobody stops it");
-        watch.lap(&name("sort"));
+        let found = stream_candidates::<u64>(&[&a, &b], Some(&blocks), &spec, resources, enter);
+        let (sorted, stats) = found.expect("nobody stops it");
+        watch.lap(&name("put together"));
         assert_eq!(stats.comparisons, comparisons);
         let mut solver = Solver::new(&rows).expect("two parties");
-        for key in &keys {
-            let candidate = spec.layout.decode(&spec.ranks, *key).expect("a key of this layout");
-            solver.push(&candidate).expect("rows that exist");
-        }
+        let solved = sorted.each(threads, |keys| {
+            keys.iter().try_for_each(|key| {
+                let candidate = spec.layout.decode(&spec.ranks, *key).expect("a key of this layout");
+                solver.push(&candidate)
+            })
+        });
+        solved.expect("rows that exist");
         let groups = solver.finish().len();
-        watch.lap(&name("solve"));
-        println!("{} candidates, {groups} groups", keys.len());
+        watch.lap(&name("sort and solve"));
+        println!("{} candidates, {groups} groups", stats.candidates);
     }
 }
 

@@ -135,7 +135,7 @@ async fn search<K: FileKey>(
                 let a = Blocked { encodings: &a_encodings.0, index: &a_blocks.0 };
                 let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
                 let pair = PartyPair::new(party0, party1);
-                let (batch, out) = ((&plan, batch as usize), found.buffer());
+                let (batch, out) = ((&*plan, batch as usize), found.buffer());
                 count(compare_blocks(kernel, a, b, batch, pair, &facts.spec, &facts.order, out, &stop)?);
                 enough(found.found())?;
                 found.settle()?;
