@@ -34,6 +34,10 @@ fixtures:
 image tag="anonlink:0.1.0":
     docker build -t {{tag}} .
 
+# The image's binary twice, in two folders: the same bytes
+reproducible *arch:
+    deploy/image/reproduce.sh {{arch}}
+
 # Every parser under libFuzzer, 10 million executions each unless told otherwise
 fuzz *flags:
     tests/fuzz/libfuzzer/run {{flags}}

@@ -7,6 +7,9 @@
 # The Dockerfile's builder calls it, and so do the tests and anyone without Docker. It needs a Rust toolchain and Python with pip or
 # venv: Zig's C compiler for musl, which builds for either architecture on either, comes from PyPI and is kept below
 # target/test-tools. The binary is static and made for the architecture's baseline; kernels are chosen at run time.
+#
+# It holds no path of this machine, so that the same source and tools can give the same bytes in any folder. `deploy/image/reproduce.sh`
+# compares two builds.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -35,14 +38,27 @@ if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
 fi
 rustc --print target-libdir --target "$target" | xargs test -d || rustup target add "$target"
 
-# Flags of the caller's own machine must not get into an image for all.
-unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS
+# Flags of the caller's own machine must not get into an image for all, nor where things lie on it: names of source files are in
+# messages of panics and in what C libraries say of their errors. The library's own source is there or not, as the toolchain was installed.
+unset RUSTFLAGS CARGO_BUILD_RUSTFLAGS
+built=${CARGO_TARGET_DIR:-$PWD/target}
+home=${CARGO_HOME:-$HOME/.cargo}
+library=$(rustc --print sysroot)/lib/rustlib/src/rust
+hidden="$PWD=/source $built=/build $home=/cargo $library=/rustc/$(rustc -vV | sed -n 's/^commit-hash: //p')"
+separator=$(printf '\037')
+CARGO_ENCODED_RUSTFLAGS= CFLAGS=
+for from in $hidden; do
+    CARGO_ENCODED_RUSTFLAGS=$CARGO_ENCODED_RUSTFLAGS${CARGO_ENCODED_RUSTFLAGS:+$separator}--remap-path-prefix=$from
+    CFLAGS="$CFLAGS -ffile-prefix-map=$from"
+done
+export CARGO_ENCODED_RUSTFLAGS "CFLAGS_$(echo "$target" | tr - _)=$CFLAGS" SOURCE_DATE_EPOCH=0
+unset CFLAGS
 PATH=$tools/bin:$PATH cargo zigbuild --locked --release --bin anonlink --target "$target"
 
 out=target/image/$arch
 rm -rf "$out.new"
 mkdir -p "$out.new/root/etc/ssl/certs" "$out.new/state/data" "$out.new/state/tmp"
-cp "${CARGO_TARGET_DIR:-target}/$target/release/anonlink" "$out.new/root/anonlink"
+cp "$built/$target/release/anonlink" "$out.new/root/anonlink"
 cp "${CA_CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}" "$out.new/root/etc/ssl/certs/ca-certificates.crt"
 echo 'anonlink:x:65532:65532:anonlink:/data:/anonlink' >"$out.new/root/etc/passwd"
 echo 'anonlink:x:65532:' >"$out.new/root/etc/group"

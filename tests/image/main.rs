@@ -20,3 +20,4 @@ mod standins;
 mod image_binary;
 mod image_compose;
 mod image_container;
+mod image_contents;

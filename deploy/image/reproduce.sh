@@ -1,0 +1,22 @@
+#!/bin/sh
+# Builds the binary of the image twice, in two folders with homes of Cargo of their own, and compares: `deploy/image/reproduce.sh
+# [amd64|arm64]`. What is built is the last commit. Takes as long as two builds, and 6 GB below TMPDIR.
+set -eu
+cd "$(dirname "$0")/../.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for name in one another/one; do
+    mkdir -p "$work/$name"
+    git archive HEAD | tar -x -C "$work/$name"
+    # Tools are not what is compared.
+    mkdir -p "$work/$name/target" target/test-tools
+    ln -s "$PWD/target/test-tools" "$work/$name/target/test-tools"
+    (cd "$work/$name" && env -u CARGO_TARGET_DIR CARGO_HOME="$work/$name-home" deploy/image/build.sh "$@")
+done
+for binary in "$work"/one/target/image/*/root/anonlink; do
+    same=$(echo "$binary" | sed "s|^$work/one|$work/another/one|")
+    cmp "$binary" "$same"
+    sha256sum "$binary" | sed "s|$work/one/||"
+done
+echo "the same bytes twice"
