@@ -19,10 +19,11 @@ pub(super) fn is_supported() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")
 }
 
+/// 256 lanes.
 #[derive(Clone, Copy)]
-struct Ymm(__m256i);
+pub(super) struct Ymm(__m256i);
 
-// SAFETY: only `filter` uses it, which enables the instructions.
+// SAFETY: only filters use it that enable the instructions.
 unsafe impl Register for Ymm {
     const WORDS: usize = WORDS_PER_PLANE;
 

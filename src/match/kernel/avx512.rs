@@ -5,10 +5,12 @@
 //! | `vpternlogd` | 2 | 2 | 1 |
 //! | load | 2 | 1 | 7 |
 //!
-//! A full adder is two `vpternlogd`: one for the sum (a ⊕ b ⊕ c), one for the carry (the majority).
+//! A full adder is two `vpternlogd`: one for the sum (a ⊕ b ⊕ c), one for the carry (the majority). Groups of few rows take
+//! AVX2's registers; compilers make the same of its logic where they may.
 
 use std::arch::x86_64::*;
 
+use super::avx2::Ymm;
 use super::sliced::{self, Register};
 use super::{FilterJob, LANES, PlaneLists, SurvivorQueue, scalar};
 
@@ -68,50 +70,6 @@ unsafe impl Register for Zmm {
     #[inline(always)]
     unsafe fn or(self, b: Self) -> Self {
         unsafe { Self(_mm512_or_si512(self.0, b.0)) }
-    }
-
-    #[inline(always)]
-    unsafe fn numbers(planes: &[[u64; 8]], words: usize, into: &mut [[u16; LANES]; 8]) {
-        unsafe { numbers(planes, words, into) }
-    }
-}
-
-/// The same for groups of few rows.
-#[derive(Clone, Copy)]
-struct Ymm(__m256i);
-
-// SAFETY: as above.
-unsafe impl Register for Ymm {
-    const WORDS: usize = 4;
-
-    #[inline(always)]
-    unsafe fn load(from: *const u64) -> Self {
-        unsafe { Self(_mm256_load_si256(from.cast())) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut u64) {
-        unsafe { _mm256_storeu_si256(to.cast(), self.0) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(self, b: Self, c: Self) -> (Self, Self) {
-        unsafe {
-            (
-                Self(_mm256_ternarylogic_epi64::<SUM>(self.0, b.0, c.0)),
-                Self(_mm256_ternarylogic_epi64::<MAJORITY>(self.0, b.0, c.0)),
-            )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn add_two(self, b: Self) -> (Self, Self) {
-        unsafe { (Self(_mm256_xor_si256(self.0, b.0)), Self(_mm256_and_si256(self.0, b.0))) }
-    }
-
-    #[inline(always)]
-    unsafe fn or(self, b: Self) -> Self {
-        unsafe { Self(_mm256_or_si256(self.0, b.0)) }
     }
 
     #[inline(always)]
