@@ -28,6 +28,8 @@ const ROUND: Duration = Duration::from_secs(2);
 const LISTING: u32 = 300;
 /// Rounds between two looks for dead workers: about a minute.
 const WORKERS: u32 = 30;
+/// Rounds between two looks at the schema: half a minute. Once it doesn't fit, every round looks.
+const SCHEMA: u32 = 15;
 /// Age from which an unknown object counts as debris.
 const DEBRIS_AGE: Duration = Duration::from_secs(3600);
 /// Age from which a multipart upload counts as forgotten.
@@ -58,8 +60,9 @@ impl Housekeeper {
 
     /// Works until `shutdown` turns true.
     pub async fn run(self, shutdown: watch::Receiver<bool>) {
+        let mut fits = false;
         for round in 0_u32.. {
-            if let Err(error) = self.round(round % LISTING == 0).await {
+            if let Err(error) = self.round(round, &mut fits).await {
                 tracing::warn!(%error, "housekeeping failed, the next round tries again");
             }
             if round % WORKERS == 0
@@ -73,11 +76,16 @@ impl Housekeeper {
         }
     }
 
-    async fn round(&self, list: bool) -> Result<(), JobError> {
+    /// `fits`: whether the schema did, when it was last looked at.
+    async fn round(&self, round: u32, fits: &mut bool) -> Result<(), JobError> {
         // Newer binaries may have changed the tables under a process that was left running.
-        let schema = self.context.db.schema_status().await?;
-        if !schema.fits() {
-            return Err(JobError::Transient(schema.advice()));
+        if round.is_multiple_of(SCHEMA) || !*fits {
+            *fits = false;
+            let schema = self.context.db.schema_status().await?;
+            if !schema.fits() {
+                return Err(JobError::Transient(schema.advice()));
+            }
+            *fits = true;
         }
         let rescued = self.context.db.rescue().await?;
         if rescued > 0 {
@@ -90,7 +98,7 @@ impl Housekeeper {
         self.expire().await?;
         let mut counts = SweepCounts { dead: self.sweep_dead().await?, debris: 0 };
         self.context.db.scrub().await?;
-        if list {
+        if round.is_multiple_of(LISTING) {
             counts.debris = self.sweep_debris(DEBRIS_AGE).await?;
             counts.debris += self.sweep_uploads(DEBRIS_AGE).await?;
             self.abort_forgotten().await?;
