@@ -107,6 +107,11 @@ pub(super) fn pool(settings: &DatabaseSettings) -> DbResult<Pool> {
         .map_err(|error| DbError::Statement(error.into()))
 }
 
+/// Closes the connections that nobody uses: what cut one has mostly cut all, and some may not know of it yet.
+pub(super) fn forget_idle(pool: &Pool) {
+    pool.retain(|_, _| false);
+}
+
 /// A connection from the pool. Whatever is in the way, from a refused connection to a wrong password, may be mended
 /// meanwhile: the service waits for its database.
 ///

@@ -30,7 +30,7 @@ use tokio_postgres::Row;
 use super::PostgresDb;
 use super::audit;
 use super::error::{Failure, FailureKind, kind_of};
-use super::pool::checkout;
+use super::pool::{checkout, forget_idle};
 use super::rows::{Param, get, params};
 use crate::db::audit::KeyPlace;
 use crate::db::{DbError, DbResult};
@@ -257,6 +257,9 @@ impl PostgresDb {
             if !again {
                 return Err(error);
             }
+            if kind_of(&error) == Some(FailureKind::Lost) {
+                forget_idle(&self.pool);
+            }
             tracing::debug!(transaction = name, attempt, %error, "once more");
             tokio::time::sleep(Duration::from_millis(u64::from(attempt * attempt))).await;
         }
@@ -286,7 +289,10 @@ impl PostgresDb {
     /// turned out to be dead.
     pub(super) async fn again(&self, sql: &str, params: &[Param<'_>]) -> DbResult<Vec<Row>> {
         match self.query(sql, params).await {
-            Err(error) if kind_of(&error) == Some(FailureKind::Lost) => self.query(sql, params).await,
+            Err(error) if kind_of(&error) == Some(FailureKind::Lost) => {
+                forget_idle(&self.pool);
+                self.query(sql, params).await
+            }
             other => other,
         }
     }
