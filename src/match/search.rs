@@ -2,7 +2,7 @@
 //!
 //! Rows of one tile meet groups of the other. For each row the columns whose popcounts can reach the threshold at all
 //! are a range, found by binary search. The kernel's filter counts a first part of the planes that the row wants, whose
-//! length [`look`](super::look) chose from a sample; pairs that survive are counted in full and compared against the
+//! length `look` chose from a sample; pairs that survive are counted in full and compared against the
 //! exact table of needs. All pruning is exact: it drops only pairs that cannot be candidates.
 //!
 //! With losses defined as bits of the row that the column lacks, |a∧b| = |row| − losses: a bound that is close when

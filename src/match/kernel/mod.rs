@@ -2,14 +2,14 @@
 //!
 //! A kernel does two things. `filter` takes some rows of one tile against a group of another's, adds up the
 //! planes that each row wants, lists the pairs that may still reach the threshold, and counts those in full.
-//! `and_count` counts a single pair. [`sliced`] is the algorithm, once for all; a kernel is a register type for
+//! `and_count` counts a single pair. `sliced` is the algorithm, once for all; a kernel is a register type for
 //! it. What to ask of each row is for [`search`](super::search); every kernel passes the same tests against
 //! the naive reference.
 //!
 //! Before, encodings were counted in place: and, `vpopcntw`, add on words that were interleaved so that counts
 //! needed no horizontal sum (92 % of what those three sustain on Zen 4), or by `vpshufb` look-ups of nibbles where there
 //! is no such instruction. Planes do the same with a fraction of the instructions; what they gave is at the head of
-//! [`sliced`].
+//! `sliced`.
 //!
 //! `unsafe` lives in these files only.
 
