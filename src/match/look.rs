@@ -6,7 +6,7 @@
 //! normal, with a mean and deviation that a sample tells for every number of planes. From that follows, for each
 //! slack, what each number of planes would cost. The choice changes the speed, never the result.
 
-use super::kernel::PLANES_STEP;
+use super::kernel::{NUMBERS_COST, PLANES_STEP, lane_cost};
 use super::tile::Tile;
 
 /// Rows sampled per side.
@@ -15,8 +15,6 @@ const SAMPLE: usize = 48;
 const WORTH_A_SAMPLE: usize = 1 << 18;
 /// Slacks and numbers of planes that are looked at: about so many.
 const CHOICES: usize = 64;
-/// What turning counters into numbers costs, in planes.
-const NUMBERS: f64 = 200.0;
 
 /// When rows look, by their slack.
 pub(super) struct LookPlan {
@@ -48,7 +46,7 @@ impl LookPlan {
             slack_step,
             step: (all / CHOICES).next_multiple_of(PLANES_STEP).max(PLANES_STEP),
             lanes: columns.rows_per_group() as f64,
-            lane: 16.0 + rows.size().words() as f64,
+            lane: lane_cost(rows.size().words()) as f64,
         }
     }
 
@@ -67,7 +65,7 @@ impl LookPlan {
         let all = curve.planes();
         let cost = |planes: usize| {
             let left = self.lanes * curve.share_within(slack, planes as f64);
-            let rest = (all - planes as f64).max(0.0) + NUMBERS * left.min(1.0);
+            let rest = (all - planes as f64).max(0.0) + NUMBERS_COST as f64 * left.min(1.0);
             planes as f64 + (left * self.lane).min(rest)
         };
         let choices =

@@ -5,13 +5,11 @@
 //! request is being served, or whose answer is being written, are left alone.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::Response;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::sync::Notify;
 
 /// All connections that wait for a request, by how long they do.
@@ -113,7 +111,13 @@ impl Drop for Place {
 impl Serving {
     /// Holds on until the whole answer has been handed out.
     pub fn until_written(self, response: Response<Body>) -> Response<Body> {
-        response.map(|body| Body::new(Written { body, _serving: self }))
+        // `map_err` hands everything on; its closure lives as long as the body, and holds what is to be held.
+        response.map(|body| {
+            Body::new(body.map_err(move |error| {
+                let _held = &self;
+                error
+            }))
+        })
     }
 }
 
@@ -125,32 +129,6 @@ impl Drop for Serving {
         if at.served == 0 {
             at.number = Some(place.line.join(&place.cut));
         }
-    }
-}
-
-/// The body of an answer.
-struct Written {
-    body: Body,
-    _serving: Serving,
-}
-
-impl HttpBody for Written {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

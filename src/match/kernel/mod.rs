@@ -37,6 +37,7 @@ pub use choice::{KernelChoice, KernelError};
 use job::{Counts, Survivors};
 pub(crate) use job::{FilterJob, LANES, MAX_ROWS, Probe, SurvivorQueue};
 pub(crate) use lists::{PLANES_STEP, PlaneLists};
+pub(crate) use sliced::{NUMBERS_COST, lane_cost};
 
 /// An implementation that this machine can run. Only [`detect`](Kernel::detect),
 /// [`available`](Kernel::available) and [`KernelChoice::resolve`] make one, so holding one proves that its
@@ -158,12 +159,10 @@ impl Kernel {
             Isa::Scalar => scalar::and_count(a, b),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a Kernel of this kind is made only after its instructions were detected.
-            Isa::Avx2 => unsafe { avx2::and_count(a, b) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
             Isa::Avx512 { counts: true } => unsafe { avx512::and_count(a, b) },
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 { counts: false } => scalar::and_count(a, b),
+            // SAFETY: as above; what has AVX-512 for us has AVX2.
+            Isa::Avx2 | Isa::Avx512 { counts: false } => unsafe { avx2::and_count(a, b) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
             Isa::Neon => unsafe { neon::and_count(a, b) },

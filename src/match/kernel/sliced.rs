@@ -24,7 +24,12 @@ use super::job::{FilterJob, LANES, Probe, SurvivorQueue};
 use super::lists::PLANES_STEP;
 
 /// What it costs to turn a row's counters into numbers, in planes that could be added meanwhile.
-const NUMBERS: usize = 200;
+pub(crate) const NUMBERS_COST: usize = 200;
+
+/// What it costs to count a lane alone, row against row of so many words: again in planes.
+pub(crate) fn lane_cost(words: usize) -> usize {
+    16 + words
+}
 
 /// Planes of weights 1 … 32; those from 64 on are rippled through.
 const LOW: usize = 6;
@@ -216,9 +221,7 @@ unsafe fn filter_row<R: Register>(
         if left == 0 {
             return;
         }
-        // Counting a lane alone costs as much as so many planes.
-        let lane = 16 + job.rows.size().words();
-        if left as usize * lane <= rest.len() + NUMBERS {
+        if left as usize * lane_cost(job.rows.size().words()) <= rest.len() + NUMBERS_COST {
             for (word, &mask) in mask.iter().enumerate().filter(|(_, mask)| **mask != 0) {
                 let row = job.rows.row(probe.row);
                 let counts = queue.next_counts();
