@@ -16,7 +16,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::encoding::EncodingSize;
-use super::kernel::{FilterJob, LANES, MAX_ROWS, PlaneLists, Probe, SurvivorQueue};
+use super::kernel::{Counted, FilterJob, LANES, MAX_ROWS, PlaneLists, Probe, Ranked, SurvivorQueue};
 use super::key::{Key, KeyLayout, KeyLayoutError, PartyPair};
 use super::look::LookPlan;
 use super::score::ScoreRanks;
@@ -86,10 +86,10 @@ pub fn compare_tiles<K: Key>(
     out: &mut Vec<K>,
     stop: &dyn Fn() -> bool,
 ) -> Result<Stats, Stopped> {
-    compare(a, b, pair, spec, out, stop, |_, _| true)
+    compare(a, b, pair, spec, out, stop, None)
 }
 
-/// [`compare_tiles`], of the pairs of rows (row of a, row of b) that `accept` accepts. It is asked about
+/// [`compare_tiles`], of the pairs of rows (row of a, row of b) that `accept` accepts, if it is there. It is asked about
 /// candidates only.
 pub(super) fn compare<K: Key>(
     a: &Tile,
@@ -98,7 +98,7 @@ pub(super) fn compare<K: Key>(
     spec: &CompareSpec,
     out: &mut Vec<K>,
     stop: &dyn Fn() -> bool,
-    accept: impl Fn(u32, u32) -> bool,
+    accept: Option<&dyn Fn(u32, u32) -> bool>,
 ) -> Result<Stats, Stopped> {
     assert!(a.size() == spec.size && b.size() == spec.size, "tiles and spec must agree on the encoding size");
     assert!(a.kernel() == b.kernel(), "both tiles must be prepared for the same kernel");
@@ -108,10 +108,10 @@ pub(super) fn compare<K: Key>(
         [a, b].iter().flat_map(|tile| tile.popcounts()).map(|&popcount| u64::from(popcount)).sum();
     let inverted = ones * 2 > (a.len() + b.len()) as u64 * spec.size.bits() as u64;
     let a_is_row = Direction { rows: a, columns: b, inverted, a_is_row: true, halved: worth_halving(a, b) };
-    a_is_row.compare(spec, stop, |queue| settle(&a_is_row, spec, pair_index, queue, out, &accept))?;
+    a_is_row.compare(spec, stop, |queue| settle(&a_is_row, spec, pair_index, queue, out, accept))?;
     if a_is_row.halved {
         let b_is_row = Direction { rows: b, columns: a, a_is_row: false, ..a_is_row };
-        b_is_row.compare(spec, stop, |queue| settle(&b_is_row, spec, pair_index, queue, out, &accept))?;
+        b_is_row.compare(spec, stop, |queue| settle(&b_is_row, spec, pair_index, queue, out, accept))?;
     }
     if stop() {
         return Err(Stopped);
@@ -251,29 +251,28 @@ fn settle<K: Key>(
     pair_index: u32,
     queue: &SurvivorQueue,
     out: &mut Vec<K>,
-    accept: &impl Fn(u32, u32) -> bool,
+    accept: Option<&dyn Fn(u32, u32) -> bool>,
 ) {
     let (rows, columns) = (direction.rows, direction.columns);
-    let mut keys = [K::default(); LANES];
+    let mut ranked = Ranked::new();
     for (survivors, counts) in queue.iter() {
         let (id_row, popcount) = (rows.ids()[survivors.row], u32::from(rows.popcounts()[survivors.row]));
         // A mask never reaches past the last row.
         let end = (survivors.column + LANES).min(columns.len());
         let ids = &columns.ids()[survivors.column..end];
         let popcounts = &columns.popcounts()[survivors.column..end];
-        let (mut mask, mut found) = (survivors.mask, 0);
-        while mask != 0 {
-            let lane = mask.trailing_zeros() as usize;
-            mask &= mask - 1;
-            let (and, sum) = (u32::from(counts[lane]), popcount + u32::from(popcounts[lane]));
-            let need = spec.need.need(sum);
-            let (id_a, id_b) = if direction.a_is_row { (id_row, ids[lane]) } else { (ids[lane], id_row) };
-            // No branch on whether it passes: where survivors are many that would be a coin toss. The key
-            // of one that fails is any key, and overwritten.
-            let rank = spec.ranks.rank(and.max(need), sum);
-            keys[found] = spec.layout.encode(rank, pair_index, id_a, id_b);
-            found += usize::from(and >= need && accept(id_a, id_b));
+        let counted = Counted { mask: survivors.mask, counts, popcount, popcounts, ids };
+        rows.kernel().rank(&counted, &spec.need, &spec.ranks, &mut ranked);
+        let found = ranked.iter();
+        let key = |rank, a, b| spec.layout.encode::<K>(rank, pair_index, a, b);
+        match (accept, direction.a_is_row) {
+            (None, true) => out.extend(found.map(|(rank, id)| key(rank, id_row, id))),
+            (None, false) => out.extend(found.map(|(rank, id)| key(rank, id, id_row))),
+            (Some(accept), a_is_row) => {
+                let pairs =
+                    found.map(|(rank, id)| (rank, if a_is_row { (id_row, id) } else { (id, id_row) }));
+                out.extend(pairs.filter(|&(_, (a, b))| accept(a, b)).map(|(rank, (a, b))| key(rank, a, b)));
+            }
         }
-        out.extend_from_slice(&keys[..found]);
     }
 }

@@ -165,9 +165,10 @@ pub fn compare_blocks<K: Key>(
         }
         let tile_a = Tile::gather(kernel, a.encodings, rows_a, order);
         let tile_b = Tile::gather(kernel, b.encodings, rows_b, order);
-        compare(&tile_a, &tile_b, pair, spec, out, stop, |row_a, row_b| {
+        let accept = |row_a, row_b| {
             plan.counterparts.is_smallest_shared(a.index, row_a, b.index, row_b, slice.block_a)
-        })?;
+        };
+        compare(&tile_a, &tile_b, pair, spec, out, stop, Some(&accept))?;
     }
     small.settle(out);
     Ok(Stats { comparisons, candidates: (out.len() - found_before) as u64 })

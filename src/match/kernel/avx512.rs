@@ -10,7 +10,9 @@
 
 use std::arch::x86_64::*;
 
+use super::super::score::{Direct, SumRow};
 use super::avx2::Ymm;
+use super::rank::{Counted, Ranked};
 use super::sliced::{self, Register};
 use super::{FilterJob, LANES, PlaneLists, SurvivorQueue, scalar};
 
@@ -132,6 +134,53 @@ pub(super) fn list(into: &mut PlaneLists, row: &[u64], inverted: bool) {
         }
         len
     });
+}
+
+/// See [`Kernel::rank`](super::Kernel::rank). Sixteen lanes at a time look their needs and ranks up together; those that pass move
+/// to the front of their registers.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,popcnt")]
+pub(super) fn rank(counted: &Counted, tables: &Direct, into: &mut Ranked) {
+    const AT_ONCE: usize = 16;
+    let (sums, ranks) = (tables.sums(), tables.ranks());
+    let last_sum = _mm512_set1_epi32(sums.len() as i32 - 1);
+    let last_rank = _mm512_set1_epi32(ranks.len() as i32 - 1);
+    let popcount = _mm512_set1_epi32(counted.popcount as i32);
+    let mut found = 0;
+    for start in (0..LANES).step_by(AT_ONCE) {
+        let wanted = (counted.mask >> start) as u16;
+        if wanted == 0 {
+            continue;
+        }
+        let counts: &[u16; AT_ONCE] = counted.counts[start..].first_chunk().expect("lanes come in sixteens");
+        let (popcounts, ids) = (&counted.popcounts[start..], &counted.ids[start..]);
+        let rows = popcounts.len().min(ids.len()).min(AT_ONCE);
+        let there = (u16::MAX as u32 >> (AT_ONCE - rows)) as u16;
+        // SAFETY: loads are of 16 counts and of `rows` popcounts and ids; look-ups stay within the tables, whatever the
+        // counts are, and `SumRow` is two u32s.
+        let (passed, ranks, ids) = unsafe {
+            let and = _mm512_cvtepu16_epi32(_mm256_loadu_si256(counts.as_ptr().cast()));
+            let popcounts = _mm256_maskz_loadu_epi16(there, popcounts.as_ptr().cast());
+            let ids = _mm512_maskz_loadu_epi32(there, ids.as_ptr().cast());
+            let sum = _mm512_add_epi32(_mm512_cvtepu16_epi32(popcounts), popcount);
+            let sum = _mm512_min_epu32(sum, last_sum);
+            let first: *const SumRow = sums.as_ptr();
+            let need = _mm512_i32gather_epi32::<8>(sum, (&raw const (*first).need).cast());
+            let row = _mm512_i32gather_epi32::<8>(sum, (&raw const (*first).start).cast());
+            let passed = _mm512_mask_cmpge_epu32_mask(wanted & there, and, need);
+            let place = _mm512_min_epu32(_mm512_add_epi32(row, and), last_rank);
+            let none = _mm512_setzero_si512();
+            (passed, _mm512_mask_i32gather_epi32::<4>(none, passed, place, ranks.as_ptr().cast()), ids)
+        };
+        let to_ranks: &mut [u32; AT_ONCE] = into.ranks[found..].first_chunk_mut().expect("there is room");
+        let to_ids: &mut [u32; AT_ONCE] = into.ids[found..].first_chunk_mut().expect("there is room");
+        // SAFETY: 16 entries of 4 bytes.
+        unsafe {
+            _mm512_storeu_si512(to_ranks.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(passed, ranks));
+            _mm512_storeu_si512(to_ids.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(passed, ids));
+        }
+        found += passed.count_ones() as usize;
+    }
+    into.len = found;
 }
 
 /// |a∧b| of two rows of one length, for processors that [count vectors](counts_vectors).

@@ -1,8 +1,8 @@
 //! Kernels: the inner loops that compare encodings, one set per instruction set.
 //!
-//! A kernel does two things. `filter` takes some rows of one tile against a group of another's, adds up the
+//! A kernel does three things. `filter` takes some rows of one tile against a group of another's, adds up the
 //! planes that each row wants, lists the pairs that may still reach the threshold, and counts those in full.
-//! `and_count` counts a single pair. `sliced` is the algorithm, once for all; a kernel is a register type for
+//! `rank` tells which of them do, and the ranks of their scores. `and_count` counts a single pair. `sliced` is the algorithm, once for all; a kernel is a register type for
 //! it. What to ask of each row is for [`search`](super::search); every kernel passes the same tests against
 //! the naive reference.
 //!
@@ -25,6 +25,7 @@ mod lists;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 pub(crate) mod popcount;
+mod rank;
 mod scalar;
 mod sliced;
 #[cfg(test)]
@@ -32,11 +33,15 @@ mod tests;
 
 use std::fmt;
 
+use super::score::ScoreRanks;
+use super::threshold::NeedTable;
+
 pub use choice::{KernelChoice, KernelError};
 #[cfg(test)]
 use job::{Counts, Survivors};
 pub(crate) use job::{FilterJob, LANES, MAX_ROWS, Probe, SurvivorQueue};
 pub(crate) use lists::{PLANES_STEP, PlaneLists};
+pub(crate) use rank::{Counted, Ranked};
 pub(crate) use sliced::{NUMBERS_COST, lane_cost};
 
 /// An implementation that this machine can run. Only [`detect`](Kernel::detect),
@@ -150,6 +155,18 @@ impl Kernel {
             Isa::Avx512 { .. } => unsafe { avx512::list(lists, row, inverted) },
             _ => lists.push_by(row, inverted, lists::write_bytewise),
         }
+    }
+
+    /// Replaces the content of `into` by those of the lanes that reach the threshold: both tables must be of one threshold and
+    /// one size of encodings.
+    #[inline]
+    pub(crate) fn rank(self, counted: &Counted, need: &NeedTable, ranks: &ScoreRanks, into: &mut Ranked) {
+        #[cfg(target_arch = "x86_64")]
+        if let (Isa::Avx512 { .. }, Some(tables)) = (self.0, ranks.tables()) {
+            // SAFETY: a Kernel of this kind is made only after its instructions were detected.
+            return unsafe { avx512::rank(counted, tables, into) };
+        }
+        rank::rank(counted, need, ranks, into);
     }
 
     /// |a∧b| of two rows of the same length.

@@ -17,8 +17,7 @@
 //! What it gave, 10 000 × 10 000 of popcount 400 ± 60 at 0.8 on one thread of a Cascade Lake, million comparisons a second: nibbles
 //! looked up by AVX2 (the kernel before) 716, planes with AVX2 1087, with AVX-512 2084. Tried on a busy machine: lists of planes by
 //! `vpcompressd` instead of byte by byte, 64 ms → 51 ms at 0.8, 39 ms → 24 ms at 0.9 (they had taken a fifth to a third of all time); 256 rows
-//! for each visit of a group instead of 64, no difference; looking up need and rank once per run of lanes with one popcount, a tenth slower
-//! where most pairs are candidates.
+//! for each visit of a group instead of 64, no difference.
 
 use super::job::{FilterJob, LANES, Probe, SurvivorQueue};
 use super::lists::PLANES_STEP;

@@ -3,6 +3,8 @@
 use super::*;
 use crate::matching::encoding::{EncodingSize, Encodings};
 use crate::matching::order::BitOrder;
+use crate::matching::score::dice;
+use crate::matching::threshold::Threshold;
 use crate::matching::tile::Tile;
 
 /// Pseudo-random rows, with an empty and a full one among them.
@@ -123,6 +125,54 @@ fn the_filter_lists_lanes_that_count_enough_with_full_counts() {
                     let what = format!("{kernel}, {bytes} bytes, group {group}, part {part}, {inverted}");
                     assert_eq!(found(kernel, &job), expected(&job), "{what}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn ranks_are_of_the_lanes_that_reach_the_threshold() {
+    // The last size has no tables.
+    for (bytes, threshold) in [(8, 0.3), (8, 1.0), (128, 0.5), (128, 0.7), (136, 0.5)] {
+        let (size, threshold) = (EncodingSize::new(bytes).unwrap(), Threshold::new(threshold).unwrap());
+        let (need, ranks) = (NeedTable::new(size, threshold), ScoreRanks::new(size, threshold));
+        // Full and empty rows among them, which meet the ends of the tables.
+        let party = rows(size, 120, 5);
+        let ids: Vec<u32> = (1000..1120).collect();
+        for (row, (first, mask)) in (0..20u32).flat_map(|row| {
+            [(0, u64::MAX), (3, 1), (0, 0), (40, 0xF0F0_FF00_0000_1234), (70, u64::MAX >> 14)]
+                .map(|lanes| (row, lanes))
+        }) {
+            // Two empty rows are never asked about: no popcount suits an empty one.
+            let sum = |lane: usize| party.popcount(row) + party.popcount((first + lane) as u32);
+            let lanes: Vec<usize> =
+                (0..LANES).filter(|lane| mask >> lane & 1 == 1 && sum(*lane) > 0).collect();
+            let mask = lanes.iter().fold(0, |mask, lane| mask | 1 << lane);
+            let end = (first + LANES).min(120);
+            let and = |column: usize| and_of_bits(party.row(row), party.row(column as u32), 0..size.bits());
+            // Whatever stands in lanes that nobody asks for.
+            let mut counts = [u16::MAX; LANES];
+            lanes.iter().for_each(|&lane| counts[lane] = and(first + lane) as u16);
+            let counted = Counted {
+                mask,
+                counts: &counts,
+                popcount: party.popcount(row),
+                popcounts: &party.popcounts()[first..end],
+                ids: &ids[first..end],
+            };
+            let expected: Vec<(u32, u32)> = lanes
+                .iter()
+                .map(|&lane| (lane, and(first + lane), sum(lane)))
+                .filter(|&(_, and, sum)| dice(and, sum) >= threshold.get())
+                .map(|(lane, and, sum)| (ranks.rank(and, sum), ids[first + lane]))
+                .collect();
+            for kernel in Kernel::available() {
+                let mut ranked = Ranked::new();
+                // Twice: the second must not see the first one's.
+                kernel.rank(&counted, &need, &ranks, &mut ranked);
+                kernel.rank(&counted, &need, &ranks, &mut ranked);
+                let found: Vec<(u32, u32)> = ranked.iter().collect();
+                assert_eq!(found, expected, "{kernel}, {bytes} bytes, row {row}, lanes from {first}");
             }
         }
     }

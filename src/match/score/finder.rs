@@ -13,24 +13,45 @@ use super::farey::simplest_fraction;
 
 /// Ranks by sum and |a∧b|.
 #[derive(Clone, Debug)]
-pub(super) struct Direct {
-    /// Where each sum's row would start if it began at |a∧b| = 0: wraps around below zero.
-    starts: Vec<u32>,
+pub(in crate::matching) struct Direct {
+    /// By sum.
+    sums: Vec<SumRow>,
     ranks: Vec<u32>,
+}
+
+/// The pairs of one sum.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(in crate::matching) struct SumRow {
+    /// The least |a∧b| that is in the table.
+    pub need: u32,
+    /// Where the sum's ranks would start if they began at |a∧b| = 0: wraps around below zero.
+    pub start: u32,
 }
 
 impl Direct {
     /// An empty table for all pairs that reach what is needed.
     pub(super) fn new(need: &NeedTable) -> Self {
         let mut len = 0u32;
-        let starts = (0..need.as_slice().len() as u32).map(|sum| {
-            let start = len.wrapping_sub(need.need(sum));
-            len += (sum / 2 + 1).saturating_sub(need.need(sum));
-            start
+        let sums = (0..need.as_slice().len() as u32).map(|sum| {
+            let need = need.need(sum);
+            let start = len.wrapping_sub(need);
+            len += (sum / 2 + 1).saturating_sub(need);
+            SumRow { need, start }
         });
-        let starts = starts.collect();
+        let sums = sums.collect();
         // One more, for the question after a sum that no pair with it reaches.
-        Self { starts, ranks: vec![0; len as usize + 1] }
+        Self { sums, ranks: vec![0; len as usize + 1] }
+    }
+
+    /// The rows of all sums, from 0 up; never empty.
+    pub(in crate::matching) fn sums(&self) -> &[SumRow] {
+        &self.sums
+    }
+
+    /// The ranks, which a row's start and |a∧b| added up are a place of; never empty.
+    pub(in crate::matching) fn ranks(&self) -> &[u32] {
+        &self.ranks
     }
 
     pub(super) fn set(&mut self, and: u32, sum: u32, rank: u32) {
@@ -45,11 +66,11 @@ impl Direct {
 
     #[inline]
     fn place(&self, and: u32, sum: u32) -> usize {
-        self.starts[sum as usize].wrapping_add(and) as usize
+        self.sums[sum as usize].start.wrapping_add(and) as usize
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        (self.starts.capacity() + self.ranks.capacity()) * size_of::<u32>()
+        self.sums.capacity() * size_of::<SumRow>() + self.ranks.capacity() * size_of::<u32>()
     }
 }
 

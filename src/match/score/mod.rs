@@ -17,7 +17,11 @@ mod finder;
 
 use super::encoding::EncodingSize;
 use super::threshold::{NeedTable, Threshold};
-use finder::{Direct, Fixed};
+use finder::Fixed;
+
+pub(super) use finder::Direct;
+#[cfg(target_arch = "x86_64")]
+pub(super) use finder::SumRow;
 
 pub use bins::{SCORE_BINS, ScoreBins};
 
@@ -86,6 +90,15 @@ impl ScoreRanks {
         match &self.finder {
             Finder::Tables(direct, _) => direct.rank(and, sum),
             Finder::Fixed(fixed) => fixed.rank(and, sum - and),
+        }
+    }
+
+    /// The tables behind [`rank`](Self::rank), for encodings that have them.
+    #[inline]
+    pub(super) fn tables(&self) -> Option<&Direct> {
+        match &self.finder {
+            Finder::Tables(direct, _) => Some(direct),
+            Finder::Fixed(_) => None,
         }
     }
 
