@@ -1,7 +1,7 @@
 //! `compare`: searches the candidate pairs of one part of a comparison and writes them, sorted, as a candidate file.
 //!
 //! Memory for candidates: `CANDIDATE_MEMORY`, beyond which they are spilled (`candidates/gather`), and what one pair of tiles
-//! finds. Tiles are made smaller where a sample says that this would be much.
+//! or one piece of a block finds. Tiles are made smaller where a sample says that this would be much.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,7 @@ use crate::matching::blocked::{Blocked, compare_blocks};
 use crate::matching::key::PartyPair;
 use crate::matching::score::{SCORE_BINS, ScoreBins};
 use crate::matching::search::{Stats, compare_tiles};
+use crate::matching::sink::Sink;
 use crate::store::name;
 use crate::telemetry::metrics;
 
@@ -66,15 +67,9 @@ async fn search<K: FileKey>(
     cancelled: &Arc<AtomicBool>,
     slot: &Slot,
 ) -> Result<(u64, ScoreHistogram), JobError> {
-    let (limit, limit_name) = context.settings.limit(facts.result_type);
-    let enough = move |found: u64| match found > limit {
-        true => Err(JobError::Permanent(format!(
-            "more than {limit} candidate pairs ({limit_name}): a higher threshold or blocking gives fewer"
-        ))),
-        false => Ok(()),
-    };
     let (layout, settings) = (facts.spec.layout, &context.settings);
-    let mut found = Gathering::<K>::new(layout.bits(), settings.candidate_memory, settings.scratch.clone());
+    let gathering = Gathering::<K>::new(layout.bits(), settings.candidate_memory, settings.scratch.clone());
+    let mut found = Found { gathering, limit: settings.limit(facts.result_type) };
     match work.part {
         Part::Rows { party0, party1, rows0, rows1 } => {
             let pair = PartyPair::new(party0, party1);
@@ -105,7 +100,6 @@ async fn search<K: FileKey>(
                     found = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);
                         count(compare_tiles(&a.0, &b.0, pair, &facts.spec, found.buffer(), &stop)?);
-                        enough(found.found())?;
                         found.settle()?;
                         Ok(found)
                     })
@@ -135,10 +129,18 @@ async fn search<K: FileKey>(
                 let a = Blocked { encodings: &a_encodings.0, index: &a_blocks.0 };
                 let b = Blocked { encodings: &b_encodings.0, index: &b_blocks.0 };
                 let pair = PartyPair::new(party0, party1);
-                let (batch, out) = ((&*plan, batch as usize), found.buffer());
-                count(compare_blocks(kernel, a, b, batch, pair, &facts.spec, &facts.order, out, &stop)?);
-                enough(found.found())?;
-                found.settle()?;
+                let batch = (&*plan, batch as usize);
+                count(compare_blocks(
+                    kernel,
+                    a,
+                    b,
+                    batch,
+                    pair,
+                    &facts.spec,
+                    &facts.order,
+                    &mut found,
+                    &stop,
+                )?);
                 Ok(found)
             })
             .await?;
@@ -151,7 +153,7 @@ async fn search<K: FileKey>(
         let stop = || cancelled.load(Ordering::Relaxed);
         let mut writer = KeyWriter::new(&store, &handle, &object, &layout_bytes(&layout), &stop)?;
         let mut scores = [0; SCORE_BINS];
-        found.each(|keys| {
+        found.gathering.each(|keys| {
             let here = bins.count(keys, &layout);
             scores.iter_mut().zip(here).for_each(|(scores, here)| *scores += here);
             writer.write(keys)
@@ -159,6 +161,32 @@ async fn search<K: FileKey>(
         Ok((writer.finish()?, ScoreHistogram::from(scores)))
     });
     written.await
+}
+
+/// The candidates of a task as they are found.
+struct Found<K> {
+    gathering: Gathering<K>,
+    /// How many there may be, and the setting that says so.
+    limit: (u64, &'static str),
+}
+
+impl<K: FileKey> Sink<K> for Found<K> {
+    type Error = JobError;
+
+    fn buffer(&mut self) -> &mut Vec<K> {
+        self.gathering.buffer()
+    }
+
+    /// Blocks.
+    fn settle(&mut self) -> Result<(), JobError> {
+        let (limit, name) = self.limit;
+        if self.gathering.found() > limit {
+            return Err(JobError::Permanent(format!(
+                "more than {limit} candidate pairs ({name}): a higher threshold or blocking gives fewer"
+            )));
+        }
+        self.gathering.settle()
+    }
 }
 
 /// The rows that tell how many pairs of a part are candidates.

@@ -129,8 +129,7 @@ pub fn stream_candidates<K: Key>(
                     };
                     let (a, b) = (party(pair.party0), party(pair.party1));
                     let batch = (&**plan, *batch);
-                    let out = found.buffer();
-                    compare_blocks(resources.kernel, a, b, batch, *pair, spec, &order, out, &stop)?
+                    compare_blocks(resources.kernel, a, b, batch, *pair, spec, &order, &mut found, &stop)?
                 }
             };
             found.settle();

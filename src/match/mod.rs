@@ -8,7 +8,7 @@
 //! - [`kernel`]: the inner loops, per instruction set; [`tile`], [`order`]: rows laid out for them
 //! - [`search`]: one tile against another; [`blocks`], [`blocked`]: only pairs that share a block;
 //!   [`driver`]: whole parties, all threads
-//! - [`sort`], [`merge`]: candidates into order; [`solve`], [`permutation`]: results
+//! - [`sink`], [`sort`], [`merge`]: candidates into order; [`solve`], [`permutation`]: results
 
 pub mod blocked;
 pub mod blocks;
@@ -24,6 +24,7 @@ pub mod permutation;
 pub mod reference;
 pub mod score;
 pub mod search;
+pub mod sink;
 pub mod solve;
 pub mod sort;
 pub mod threshold;

@@ -17,6 +17,7 @@ use super::kernel::Kernel;
 use super::key::{Key, PartyPair};
 use super::order::BitOrder;
 use super::search::{CompareSpec, Stats, Stopped, compare};
+use super::sink::Sink;
 use super::tile::Tile;
 
 /// Part of a common block: rows by their position in the block.
@@ -46,6 +47,9 @@ impl BlockSlice {
 
 /// Slices with fewer rows than this on a side are not worth a tile.
 const TILE_ROWS: usize = 96;
+
+/// Pairs of a large slice between two looks at what was found, if it has enough rows for that.
+const PIECE: usize = 1 << 22;
 
 /// Fetching a row takes as long as so many comparisons. Without it millions of tiny blocks would be one batch.
 const ROW_COST: u64 = 200;
@@ -134,11 +138,11 @@ fn cut_block(rows_a: u32, rows_b: u32, block: &CommonBlock, target: u64) -> impl
     })
 }
 
-/// Compares the pairs of a plan's batch (panics when it does not exist) and appends the keys of candidates to
-/// `out`, in no particular order. Over all batches each pair of rows is emitted at most once. `order` is used
-/// for large slices; any order will do.
+/// Compares the pairs of a plan's batch (panics when it does not exist) and gives the keys of candidates to `out`, in no
+/// particular order, piece by piece. Over all batches each pair of rows is emitted at most once. `order` is used for large
+/// slices; any order will do.
 #[allow(clippy::too_many_arguments)]
-pub fn compare_blocks<K: Key>(
+pub fn compare_blocks<K: Key, S: Sink<K>>(
     kernel: Kernel,
     a: Blocked,
     b: Blocked,
@@ -146,32 +150,36 @@ pub fn compare_blocks<K: Key>(
     pair: PartyPair,
     spec: &CompareSpec,
     order: &BitOrder,
-    out: &mut Vec<K>,
+    out: &mut S,
     stop: &dyn Fn() -> bool,
-) -> Result<Stats, Stopped> {
+) -> Result<Stats, S::Error> {
     assert!(a.encodings.size() == spec.size && b.encodings.size() == spec.size);
-    let found_before = out.len();
-    let mut comparisons = 0;
+    let mut stats = Stats::default();
     let mut small = SmallSlices::new(kernel, a, b, plan, pair, spec);
     for slice in &plan.batches[batch] {
-        comparisons += slice.comparisons();
+        stats.comparisons += slice.comparisons();
         let rows_a = &a.index.block(slice.block_a)[slice.rows_a.start as usize..slice.rows_a.end as usize];
         let rows_b = &b.index.block(slice.block_b)[slice.rows_b.start as usize..slice.rows_b.end as usize];
         if rows_a.len().min(rows_b.len()) < TILE_ROWS {
-            if small.push(slice.block_a, rows_a, rows_b, out) && stop() {
-                return Err(Stopped);
+            if small.push(slice.block_a, rows_a, rows_b, out)? && stop() {
+                return Err(Stopped.into());
             }
             continue;
         }
-        let tile_a = Tile::gather(kernel, a.encodings, rows_a, order);
-        let tile_b = Tile::gather(kernel, b.encodings, rows_b, order);
         let accept = |row_a, row_b| {
             plan.counterparts.is_smallest_shared(a.index, row_a, b.index, row_b, slice.block_a)
         };
-        compare(&tile_a, &tile_b, pair, spec, out, stop, Some(&accept))?;
+        let tile_b = Tile::gather(kernel, b.encodings, rows_b, order);
+        for rows_a in rows_a.chunks((PIECE / rows_b.len()).max(TILE_ROWS)) {
+            let tile_a = Tile::gather(kernel, a.encodings, rows_a, order);
+            let keys = out.buffer();
+            stats.candidates += compare(&tile_a, &tile_b, pair, spec, keys, stop, Some(&accept))?.candidates;
+            out.settle()?;
+        }
     }
-    small.settle(out);
-    Ok(Stats { comparisons, candidates: (out.len() - found_before) as u64 })
+    small.settle(out)?;
+    stats.candidates += small.found();
+    Ok(stats)
 }
 
 #[cfg(test)]

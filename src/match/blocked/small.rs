@@ -10,6 +10,7 @@ use crate::matching::encoding::Encodings;
 use crate::matching::kernel::Kernel;
 use crate::matching::key::{Key, PartyPair};
 use crate::matching::search::{CompareSpec, POLL_WORDS};
+use crate::matching::sink::Sink;
 
 /// Words gathered per side at most: 32 KiB.
 const WORDS: usize = 4096;
@@ -26,6 +27,7 @@ pub(super) struct SmallSlices<'a> {
     rows_b: Gathered,
     waiting: Vec<Slice>,
     words_since_poll: usize,
+    found: u64,
 }
 
 /// A slice by its places among the gathered rows.
@@ -57,23 +59,24 @@ impl<'a> SmallSlices<'a> {
             rows_b,
             waiting: Vec::new(),
             words_since_poll: 0,
+            found: 0,
         }
     }
 
     /// Takes a slice, and compares what waits when that is enough. Whether it is time to ask if to stop.
-    pub(super) fn push<K: Key>(
+    pub(super) fn push<K: Key, S: Sink<K>>(
         &mut self,
         block_a: u32,
         rows_a: &[u32],
         rows_b: &[u32],
-        out: &mut Vec<K>,
-    ) -> bool {
+        out: &mut S,
+    ) -> Result<bool, S::Error> {
         let most = (WORDS / self.spec.size.words()).max(1);
         // One side may be long.
         for rows_a in rows_a.chunks(most) {
             for rows_b in rows_b.chunks(most) {
                 if self.rows_a.len() + rows_a.len() > most || self.rows_b.len() + rows_b.len() > most {
-                    self.settle(out);
+                    self.settle(out)?;
                 }
                 let places_a = self.rows_a.gather(self.a.encodings, rows_a);
                 let places_b = self.rows_b.gather(self.b.encodings, rows_b);
@@ -85,12 +88,19 @@ impl<'a> SmallSlices<'a> {
         if poll {
             self.words_since_poll = 0;
         }
-        poll
+        Ok(poll)
     }
 
-    /// Compares all that wait, and appends the keys of candidates.
-    pub(super) fn settle<K: Key>(&mut self, out: &mut Vec<K>) {
+    /// Candidates found.
+    pub(super) fn found(&self) -> u64 {
+        self.found
+    }
+
+    /// Compares all that wait, and gives the keys of candidates on.
+    pub(super) fn settle<K: Key, S: Sink<K>>(&mut self, out: &mut S) -> Result<(), S::Error> {
         let (spec, words) = (self.spec, self.spec.size.words());
+        let keys = out.buffer();
+        let before = keys.len();
         for slice in self.waiting.drain(..) {
             for i in slice.places_a.clone() {
                 let popcount_a = u32::from(self.rows_a.popcounts[i]);
@@ -110,13 +120,15 @@ impl<'a> SmallSlices<'a> {
                     let (index_a, index_b) = (self.a.index, self.b.index);
                     if self.plan.counterparts.is_smallest_shared(index_a, id_a, index_b, id_b, slice.block_a)
                     {
-                        out.push(spec.layout.encode(spec.ranks.rank(and, sum), self.pair_index, id_a, id_b));
+                        keys.push(spec.layout.encode(spec.ranks.rank(and, sum), self.pair_index, id_a, id_b));
                     }
                 }
             }
         }
+        self.found += (keys.len() - before) as u64;
         self.rows_a.clear();
         self.rows_b.clear();
+        out.settle()
     }
 }
 
