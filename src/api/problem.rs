@@ -19,6 +19,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The one detail for whatever might tell a stranger what exists.
 pub const NO_ACCESS: &str = "Invalid access token or project doesn't exist";
 
+/// When to try again after an outage of the object store, which has been waited for already.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+
 /// Marks an answer that refused a request for want of a right; the reason in a fixed word.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused(pub &'static str);
@@ -132,6 +135,13 @@ impl ApiError {
             let title = status.canonical_reason().unwrap_or("Error");
             Problem { status, title, detail: detail.to_owned(), retry_after }
         };
+        let away = || {
+            hidden(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the object store is out of reach; try again",
+                Some(STORE_PAUSE),
+            )
+        };
         match self {
             Self::BadRequest(_) | Self::MissingHeader(_) | Self::Disconnected => {
                 told(StatusCode::BAD_REQUEST, "Bad Request")
@@ -162,6 +172,8 @@ impl ApiError {
                 "the metadata store is out of reach; try again",
                 Some(Duration::from_secs(1)),
             ),
+            Self::Store(error) if error.is_transient() => away(),
+            Self::Sts(error) if error.is_transient() => away(),
             Self::Db(_) | Self::Store(_) | Self::Sts(_) | Self::Internal(_) => hidden(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "something failed inside the service; its log says what, under this answer's X-Request-Id",
@@ -249,6 +261,8 @@ mod tests {
             ApiError::Db(unavailable()).into_outage(),
             ApiError::Store(StoreError::NotFound(secret.to_owned())),
             ApiError::Store(StoreError::Unwritable(secret.to_owned())),
+            ApiError::Store(StoreError::Unavailable(secret.to_owned())),
+            ApiError::Sts(StsError::Unreachable(secret.to_owned())),
             ApiError::Db(DbError::Unwritable(secret.into())),
         ] {
             let problem = error.problem();
@@ -260,5 +274,33 @@ mod tests {
             ApiError::Db(unavailable()).into_outage().problem().status,
             StatusCode::INTERNAL_SERVER_ERROR
         );
+    }
+
+    #[test]
+    fn an_outage_of_the_object_store_passes_and_a_refusal_does_not() {
+        let text = || "text".to_owned();
+        let refused =
+            |status| ApiError::Sts(StsError::Refused { url: text(), status, answer: "no".to_owned() });
+        for error in [
+            ApiError::Store(StoreError::Unavailable(text())),
+            ApiError::Sts(StsError::Unreachable(text())),
+            refused(StatusCode::BAD_GATEWAY),
+        ] {
+            let response = error.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        }
+        for error in [
+            ApiError::Store(StoreError::Refused(text())),
+            ApiError::Store(StoreError::NoBucket(text())),
+            ApiError::Store(StoreError::NotFound(text())),
+            ApiError::Store(StoreError::Backend(text())),
+            refused(StatusCode::FORBIDDEN),
+        ] {
+            let response = error.into_response();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert!(!response.headers().contains_key(header::RETRY_AFTER));
+        }
     }
 }

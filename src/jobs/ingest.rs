@@ -216,7 +216,7 @@ impl Ingestion<'_> {
         let TaskPlace { context, task, party, .. } = &self.place;
         let store = context.external.open(&context.store, (task.project, *party), &object.at).await?;
         match store.stream(&object.path).await {
-            Err(StoreError::NotFound(_)) => {
+            Err(StoreError::NotFound(_) | StoreError::NoBucket(_)) => {
                 Err(Refusal::Data(format!("the object {:?} is no longer there", object.path)))
             }
             Err(error @ StoreError::Refused(_)) => {

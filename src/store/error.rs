@@ -3,8 +3,12 @@
 
 use thiserror::Error;
 
+use super::outage::is_outage;
 use super::s3::xml;
 use crate::config::tls::TlsError;
+
+/// How stores name a missing bucket.
+pub(super) const NO_BUCKET: &str = "NoSuchBucket";
 
 /// Why a call to the object store failed.
 #[derive(Debug, Error)]
@@ -12,9 +16,15 @@ pub enum StoreError {
     /// There is no such object.
     #[error("there is no object {0}")]
     NotFound(String),
+    /// There is no such bucket.
+    #[error("the object store has no such bucket: {0}")]
+    NoBucket(String),
     /// The store doesn't let us.
     #[error("the object store refused: {0}")]
     Refused(String),
+    /// The store doesn't answer, breaks off, or has too much to do, for longer than requests are repeated: it may come back.
+    #[error("the object store is out of reach: {0}")]
+    Unavailable(String),
     /// The store takes no more data: its disk is full or read-only, or a quota is used up.
     #[error("the object store takes no more data: {0}")]
     Unwritable(String),
@@ -29,9 +39,16 @@ pub enum StoreError {
     /// The connection can't be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// Anything else the store answered, or that it didn't answer at all.
+    /// Anything else the store answered.
     #[error("the object store failed: {0}")]
     Backend(String),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without anybody's doing.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
 }
 
 impl From<object_store::Error> for StoreError {
@@ -39,11 +56,16 @@ impl From<object_store::Error> for StoreError {
         use object_store::Error;
 
         match error {
+            // Asked for a mere head the store doesn't say which of the two is missing.
+            Error::NotFound { .. } if error.to_string().contains(NO_BUCKET) => {
+                Self::NoBucket(worded(&error.to_string()))
+            }
             Error::NotFound { path, .. } => Self::NotFound(path),
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 Self::Refused(worded(&error.to_string()))
             }
             other if is_unwritable(&other) => Self::Unwritable(worded(&other.to_string())),
+            other if is_outage(&other) => Self::Unavailable(worded(&other.to_string())),
             other => Self::Backend(worded(&other.to_string())),
         }
     }

@@ -6,6 +6,7 @@
 //! - `s3`: S3 and stores that speak like it.
 //! - `exchange`: the buckets that clients may reach, with temporary credentials from `sts`.
 //! - `foreign`: stores of strangers, and which `address`es they may be at.
+//! - `outage`: what of all that may go wrong passes by itself.
 //!
 //! Names are `{project}/{what}-{lease}` and are made by [`name`]; nobody else builds one.
 
@@ -14,6 +15,7 @@ mod error;
 mod exchange;
 mod foreign;
 pub mod name;
+mod outage;
 mod s3;
 mod sts;
 mod writer;

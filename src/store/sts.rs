@@ -12,6 +12,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::error::answered;
+use super::outage::passes;
 use super::s3::{credential, patiently, signed, trusted_segment, xml};
 use crate::config::objects::Keys;
 
@@ -21,6 +22,9 @@ pub enum StsError {
     /// The token service is out of reach.
     #[error("the token service is out of reach: {0}")]
     Unreachable(String),
+    /// The request can't be made.
+    #[error("the token service can't be asked: {0}")]
+    Unsent(String),
     /// The token service refused; its words.
     #[error("the token service at {url} answered {status}: {answer}")]
     Refused {
@@ -39,6 +43,17 @@ pub enum StsError {
         /// What is wrong.
         why: String,
     },
+}
+
+impl StsError {
+    /// Whether the same request may succeed later without anybody's doing.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Refused { status, .. } => passes(*status),
+            Self::Unsent(_) | Self::Unreadable { .. } => false,
+        }
+    }
 }
 
 /// Credentials that end; as clients get them. They never print.
@@ -128,8 +143,10 @@ impl Sts {
             request.headers_mut().insert(header::CONTENT_TYPE, content);
             signed(&self.client, request, &self.url, &self.credential, "sts", &self.region).await
         };
-        let (status, answer) =
-            patiently(once).await.map_err(|error| StsError::Unreachable(error.to_string()))?;
+        let (status, answer) = patiently(once).await.map_err(|error| match error.is_transient() {
+            true => StsError::Unreachable(error.to_string()),
+            false => StsError::Unsent(error.to_string()),
+        })?;
         if !status.is_success() {
             return Err(StsError::Refused { url: self.url.clone(), status, answer: answered(&answer) });
         }

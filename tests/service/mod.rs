@@ -116,7 +116,7 @@ fn exchange(
     headers: &[(&str, &str)],
     patience: Option<Duration>,
 ) -> std::io::Result<Answer> {
-    use std::io::{Error, Read, Write};
+    use std::io::Write;
 
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address)?;
@@ -133,6 +133,39 @@ fn exchange(
     }
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     stream.write_all(body)?;
+    answer(stream)
+}
+
+/// Begins an upload of a party's packed encodings of 128 bytes by sending only so many of them; the rest is the caller's affair.
+pub fn begin_upload(
+    url: &str,
+    project: &Project,
+    party: usize,
+    rows: &[u8],
+    sent: usize,
+) -> std::io::Result<TcpStream> {
+    use std::io::Write;
+
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address)?;
+    let head = format!(
+        "POST /api/v1/projects/{}/binaryclks HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/octet-stream\r\nHash-Count: {}\r\nHash-Size: 128\r\n\
+         Content-Length: {}\r\nAuthorization: {}\r\n\r\n",
+        project.id,
+        rows.len() / 128,
+        rows.len(),
+        project.updates[party],
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(&rows[..sent])?;
+    Ok(stream)
+}
+
+/// Reads the answer on a connection that closes after it; `Err` if the server went away.
+pub fn answer(mut stream: TcpStream) -> std::io::Result<Answer> {
+    use std::io::{Error, Read};
+
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let cut = |why: &str| Error::new(std::io::ErrorKind::UnexpectedEof, why.to_owned());

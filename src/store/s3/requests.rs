@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::{Method, Request, StatusCode};
 use object_store::aws::{AwsAuthorizer, AwsCredential, AwsCredentialProvider};
-use object_store::client::{HttpClient, HttpErrorKind, HttpRequestBody};
+use object_store::client::{HttpClient, HttpRequestBody};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::client::{PATIENCE, PAUSES};
 use super::xml;
-use crate::store::error::answered;
+use crate::store::error::{NO_BUCKET, answered};
+use crate::store::outage::{SLOW, breaks, passes};
 use crate::store::{StoreError, StoreResult};
 
 /// Everything but RFC 3986's unreserved characters.
@@ -98,12 +99,10 @@ impl Requests {
         let answer = tokio::time::timeout(CHECK, self.try_once(&Method::HEAD, "", "", Bytes::new()));
         match answer.await {
             Ok(Ok((status, _))) if status.is_success() => Ok(()),
-            Ok(Ok((StatusCode::NOT_FOUND, _))) => {
-                Err(StoreError::Backend(format!("{}: there is no such bucket", self.bucket_url)))
-            }
+            Ok(Ok((StatusCode::NOT_FOUND, _))) => Err(StoreError::NoBucket(self.bucket_url.clone())),
             Ok(Ok((status, _))) => Err(self.failure(status, "")),
             Ok(Err(Failure { error, .. })) => Err(error),
-            Err(_) => Err(StoreError::Backend(format!("{} doesn't answer", self.bucket_url))),
+            Err(_) => Err(StoreError::Unavailable(format!("{} doesn't answer", self.bucket_url))),
         }
     }
 
@@ -189,6 +188,9 @@ impl Requests {
         let text = format!("{} answered {status}: {}", self.bucket_url, answered(answer));
         match status {
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => StoreError::Refused(text),
+            StatusCode::NOT_FOUND if answer.contains(NO_BUCKET) => StoreError::NoBucket(text),
+            StatusCode::INSUFFICIENT_STORAGE => StoreError::Unwritable(text),
+            status if passes(status) || answer.contains(SLOW) => StoreError::Unavailable(text),
             _ => StoreError::Backend(text),
         }
     }
@@ -249,7 +251,7 @@ where
     loop {
         let answer = once().await;
         let again = match &answer {
-            Ok((status, _)) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Ok((status, _)) => passes(*status),
             Err(failure) => failure.passing,
         };
         if !again || begun.elapsed() > PATIENCE {
@@ -278,13 +280,12 @@ pub async fn signed(
         .try_authorize(&mut request, None)
         .map_err(|error| Failure::lasting(error.into()))?;
     // The query of a request may hold keys of objects, but nothing secret.
-    let failed = |error: object_store::client::HttpError| Failure {
-        passing: !matches!(error.kind(), HttpErrorKind::Decode | HttpErrorKind::Unknown),
-        error: StoreError::Backend(format!(
-            "{}: {}",
-            url.split('?').next().unwrap_or_default(),
-            causes(&error)
-        )),
+    let failed = |error: object_store::client::HttpError| {
+        let text = format!("{}: {}", url.split('?').next().unwrap_or_default(), causes(&error));
+        match breaks(error.kind()) {
+            true => Failure { error: StoreError::Unavailable(text), passing: true },
+            false => Failure::lasting(StoreError::Backend(text)),
+        }
     };
     let response = client.execute(request).await.map_err(failed)?;
     let status = response.status();
