@@ -17,6 +17,9 @@ pub enum DbError {
     /// A row holds something that this version can't read.
     #[error("the metadata store holds an unreadable value: {0}")]
     Corrupt(String),
+    /// The code of a transaction panicked; nothing of it is kept. The log has what it said.
+    #[error("a transaction panicked: {0}")]
+    Panicked(&'static str),
     /// The schema is not one that this binary can work with.
     #[error("{0}")]
     Schema(String),

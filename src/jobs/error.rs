@@ -26,9 +26,11 @@ pub enum JobError {
 
 impl From<DbError> for JobError {
     fn from(error: DbError) -> Self {
-        match error.is_transient() {
-            true => Self::Transient(error.to_string()),
-            false => Self::Permanent(error.to_string()),
+        match error {
+            // As any panic of a task: it may have had to do with this worker only.
+            DbError::Panicked(_) => Self::Transient(error.to_string()),
+            other if other.is_transient() => Self::Transient(other.to_string()),
+            other => Self::Permanent(other.to_string()),
         }
     }
 }

@@ -2,6 +2,11 @@
 //!
 //! Waiting transactions of a writer are committed together: each runs in a savepoint of its own, so one that fails undoes
 //! nothing but itself, and the disk is synced once for all of them. Answers go out after the commit.
+//!
+//! A body that panics is undone like one that fails, and its caller gets an error; the thread goes on.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -10,6 +15,9 @@ use crate::db::{DbError, DbResult};
 
 /// Transactions that share one commit at most.
 const BATCH: usize = 64;
+
+/// Where a body comes from, for the log: the name of its type, which has that of the function around it.
+type Place = &'static str;
 
 /// Sends an answer, given whether the commit succeeded.
 type Reply = Box<dyn FnOnce(DbResult<()>) + Send>;
@@ -48,14 +56,14 @@ impl Actor {
         Ok(Self { jobs })
     }
 
-    pub(super) async fn write<T, F>(&self, body: F) -> DbResult<T>
+    pub(super) async fn write<T, F>(&self, place: Place, body: F) -> DbResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction) -> DbResult<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let job = Job::Write(Box::new(move |tx| {
-            let result = body(tx);
+            let result = caught(place, || body(tx));
             let keep = result.is_ok();
             let reply: Reply = Box::new(move |committed| {
                 // The caller may have stopped waiting; the transaction stands all the same.
@@ -70,31 +78,46 @@ impl Actor {
         answered.await.map_err(|_| gone())?
     }
 
-    pub(super) async fn read<T, F>(&self, body: F) -> DbResult<T>
+    pub(super) async fn read<T, F>(&self, place: Place, body: F) -> DbResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction) -> DbResult<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let job = Job::Read(Box::new(move |tx| {
-            let _ = answer.send(body(tx));
+            let _ = answer.send(caught(place, || body(tx)));
         }));
         self.jobs.send(job).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 
-    pub(super) async fn direct<T, F>(&self, body: F) -> DbResult<T>
+    pub(super) async fn direct<T, F>(&self, place: Place, body: F) -> DbResult<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Connection) -> DbResult<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let job = Job::Direct(Box::new(move |connection| {
-            let _ = answer.send(body(connection));
+            let _ = answer.send(caught(place, || body(connection)));
         }));
         self.jobs.send(job).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
+}
+
+/// What a body gives; an error if it panics. What the body had borrowed of the connection (statements, rows) is given back when it
+/// unwinds.
+fn caught<T>(place: Place, body: impl FnOnce() -> DbResult<T>) -> DbResult<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        tracing::error!(place, panic = said(&*payload), "a transaction panicked; it is undone");
+        Err(DbError::Panicked(place))
+    })
+}
+
+/// What a panic said.
+fn said(payload: &(dyn Any + Send)) -> &str {
+    let owned = || payload.downcast_ref::<String>().map(String::as_str);
+    payload.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("(no text)")
 }
 
 fn work(mut connection: Connection, mut inbox: mpsc::UnboundedReceiver<Job>) {
@@ -180,27 +203,59 @@ mod tests {
         }
     }
 
+    async fn number(actor: &Actor, sql: &'static str) -> i64 {
+        actor.read("number", move |tx| Ok(tx.query_row(sql, [], |row| row.get(0))?)).await.unwrap()
+    }
+
     #[tokio::test]
     async fn one_failure_in_a_batch_undoes_only_itself() {
         let actor = actor();
-        let calls = [1, 2, 2, 3].map(|x| actor.write(insert(x)));
+        let calls = [1, 2, 2, 3].map(|x| actor.write("insert", insert(x)));
         let results = futures::future::join_all(calls).await;
         assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 3);
-        let sum =
-            actor.read(|tx| Ok(tx.query_row("SELECT sum(x) FROM t", [], |r| r.get::<_, i64>(0))?)).await;
-        assert_eq!(sum.unwrap(), 6);
+        assert_eq!(number(&actor, "SELECT sum(x) FROM t").await, 6);
     }
 
     #[tokio::test]
     async fn an_error_rolls_its_own_statements_back() {
         let actor = actor();
-        let failed = actor.write(|tx| {
+        let failed = actor.write("failing", |tx| {
             tx.execute("INSERT INTO t VALUES (7)", [])?;
             Err::<(), _>(DbError::Corrupt("on purpose".into()))
         });
         assert!(matches!(failed.await, Err(DbError::Corrupt(_))));
-        let count =
-            actor.read(|tx| Ok(tx.query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0))?)).await;
-        assert_eq!(count.unwrap(), 0);
+        assert_eq!(number(&actor, "SELECT count(*) FROM t").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_panics_is_undone_and_others_go_on() {
+        let actor = actor();
+        let panicking = actor.write("panicking", |tx| -> DbResult<()> {
+            let mut inserting = tx.prepare_cached("INSERT INTO t VALUES (?1) RETURNING x")?;
+            let mut rows = inserting.query([7])?;
+            let number: i64 = rows.next()?.expect("a row").get(0)?;
+            panic!("on purpose, in the middle of a statement: {number}")
+        });
+        // Sent at once, so that they share a commit if the thread is slow enough.
+        let (before, panicked, after) =
+            tokio::join!(actor.write("before", insert(1)), panicking, actor.write("after", insert(2)));
+        assert_eq!((before.unwrap(), after.unwrap()), (1, 2));
+        assert!(matches!(panicked, Err(DbError::Panicked("panicking"))), "{panicked:?}");
+
+        let reading = actor.read("reading", |tx| -> DbResult<()> {
+            let mut numbers = tx.prepare_cached("SELECT x FROM t")?;
+            let mut rows = numbers.query([])?;
+            panic!("{}", rows.next()?.is_some())
+        });
+        assert!(matches!(reading.await, Err(DbError::Panicked("reading"))));
+        let direct = actor.direct("direct", |connection| -> DbResult<()> {
+            let tx = connection.transaction()?;
+            tx.execute("INSERT INTO t VALUES (8)", [])?;
+            panic!("before the commit")
+        });
+        assert!(matches!(direct.await, Err(DbError::Panicked("direct"))));
+
+        assert_eq!(actor.write("later", insert(3)).await.unwrap(), 3);
+        assert_eq!(number(&actor, "SELECT sum(x) FROM t").await, 1 + 2 + 3);
     }
 }

@@ -17,6 +17,7 @@ mod tests;
 mod transitions;
 mod uploads;
 
+use std::any::type_name;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +78,8 @@ impl SqliteDb {
         // The transaction belongs to whoever asked for it, on the writer's thread too: tasks that it enqueues go on with the trace.
         let (now, asker) = (self.clock.now().0, Span::current());
         let operation = Operation::database(SYSTEM, "write");
-        operation.ended(self.writer.write(move |tx| asker.in_scope(|| body(tx, now))).await)
+        let place = type_name::<F>();
+        operation.ended(self.writer.write(place, move |tx| asker.in_scope(|| body(tx, now))).await)
     }
 
     /// Runs queries on one consistent snapshot.
@@ -87,7 +89,7 @@ impl SqliteDb {
         F: FnOnce(&Transaction) -> DbResult<T> + Send + 'static,
     {
         let operation = Operation::database(SYSTEM, "read");
-        operation.ended(self.reader.read(body).await)
+        operation.ended(self.reader.read(type_name::<F>(), body).await)
     }
 
     /// Empties the write-ahead log if rows were deleted: the database's own pages are overwritten, but the log holds older ones
@@ -98,7 +100,7 @@ impl SqliteDb {
         }
         let emptied = self
             .writer
-            .direct(|connection| {
+            .direct("empty_log", |connection| {
                 connection.busy_timeout(Duration::ZERO)?;
                 let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
                 let busy = connection.query_row(sql, [], |row| row.get::<_, bool>(0));

@@ -80,11 +80,11 @@ fn migrate(connection: &mut Connection, steps: &[Migration]) -> DbResult<Vec<Str
 #[async_trait]
 impl Schema for SqliteDb {
     async fn schema_status(&self) -> DbResult<SchemaStatus> {
-        self.reader.direct(|connection| status(connection)).await
+        self.reader.direct("status", |connection| status(connection)).await
     }
 
     async fn migrate(&self) -> DbResult<Vec<String>> {
-        self.writer.direct(|connection| migrate(connection, MIGRATIONS)).await
+        self.writer.direct("migrate", |connection| migrate(connection, MIGRATIONS)).await
     }
 }
 
@@ -98,6 +98,6 @@ impl SqliteDb {
 
     /// Applies the first steps alone.
     pub(super) async fn migrate_to(&self, version: usize) -> DbResult<Vec<String>> {
-        self.writer.direct(move |connection| migrate(connection, &MIGRATIONS[..version])).await
+        self.writer.direct("migrate", move |connection| migrate(connection, &MIGRATIONS[..version])).await
     }
 }
