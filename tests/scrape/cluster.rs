@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{Attribute, AttributeValue, Attributes, ObjectStore, PutOptions};
 use serde_json::{Value, json};
 
 use crate::recorder::Recorder;
 use crate::service::{Project, call, create, parties, post_run, request, run_state, wait_for};
-use crate::stack::{Daemon, Minio, Postgres, RedisSet, free_ports};
+use crate::stack::{Daemon, RedisSet, free_ports};
+use crate::stores::Stores;
 use crate::{Texts, add_logs, said, search, secrets};
 
-/// Puts an object with temporary credentials.
-fn put(answer: &Value, name: &str, bytes: &[u8], count: usize) -> String {
+/// The bucket of uploads with temporary credentials, and the path that they are for.
+pub fn lent(answer: &Value) -> (AmazonS3, String) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (keys, place) = (&answer["credentials"], &answer["upload"]);
     let store = AmazonS3Builder::new()
@@ -25,7 +26,13 @@ fn put(answer: &Value, name: &str, bytes: &[u8], count: usize) -> String {
         .with_token(text(&keys["SessionToken"]))
         .build()
         .unwrap();
-    let path = format!("{}/{name}", text(&place["path"]));
+    (store, text(&place["path"]))
+}
+
+/// Puts an object with temporary credentials.
+fn put(answer: &Value, name: &str, bytes: &[u8], count: usize) -> String {
+    let (store, path) = lent(answer);
+    let path = format!("{path}/{name}");
     let notes = [("hash-count", count.to_string()), ("hash-size", "128".to_owned())];
     let attributes: Attributes = notes
         .into_iter()
@@ -40,9 +47,9 @@ fn put(answer: &Value, name: &str, bytes: &[u8], count: usize) -> String {
 }
 
 /// A linkage of similarity scores by the object store; the credentials that were lent for it.
-fn link(url: &str) -> (Project, Vec<Value>) {
+pub fn link(url: &str, seed: u64) -> (Project, Vec<Value>) {
     let project = create(url, "similarity_scores").unwrap();
-    let rows = parties(200, 21);
+    let rows = parties(200, seed);
     let mut lent = Vec::new();
     for (party, rows) in rows.iter().enumerate() {
         let (path, token) = (format!("/projects/{}", project.id), &project.updates[party]);
@@ -70,30 +77,10 @@ fn link(url: &str) -> (Project, Vec<Value>) {
 #[test]
 fn a_cluster_that_logs_everything_gives_nothing_away() {
     let folder = tempfile::tempdir().unwrap();
-    let (postgres, minio, redis) = (Postgres::start(), Minio::start(), RedisSet::start());
-    postgres.create_database("anonlink");
-    let (access, secret) = minio.root();
-    let mut environment = vec![
-        ("DATABASE_SERVER", format!("127.0.0.1:{}", postgres.port())),
-        ("DATABASE", "anonlink".to_owned()),
-        ("DATABASE_USER", postgres.user().to_owned()),
-        ("DATABASE_PASSWORD", postgres.password().to_owned()),
-        ("REDIS_SERVER", redis.sentinels()),
-        ("REDIS_USE_SENTINEL", "true".to_owned()),
-        ("REDIS_PASSWORD", RedisSet::PASSWORD.to_owned()),
-        ("REDIS_SENTINEL_PASSWORD", RedisSet::SENTINEL_PASSWORD.to_owned()),
-        ("MINIO_SERVER", minio.endpoint().to_owned()),
-        ("ANONLINK_LOG", "trace".to_owned()),
-        ("ANONLINK_LOG_FORMAT", "text".to_owned()),
-        ("RATE_LIMIT", "0".to_owned()),
-    ];
-    for prefix in ["MINIO", "UPLOAD_OBJECT_STORE", "DOWNLOAD_OBJECT_STORE"] {
-        let name = |what: &str| -> &'static str { format!("{prefix}_{what}").leak() };
-        environment.push((name("ACCESS_KEY"), access.to_owned()));
-        environment.push((name("SECRET_KEY"), secret.to_owned()));
-    }
-    let environment: Vec<(String, String)> =
-        environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let stores = Stores::start();
+    let mut environment = stores.environment.clone();
+    let more = [("ANONLINK_LOG", "trace"), ("ANONLINK_LOG_FORMAT", "text")];
+    environment.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut texts: Texts = vec![("migrate".into(), said(&["migrate"], &environment))];
     let ports = free_ports(3);
     let start = |name: &str, arguments: &[String]| {
@@ -111,7 +98,7 @@ fn a_cluster_that_logs_everything_gives_nothing_away() {
     wait_for("the cluster to be ready", || {
         crate::service::request_root(&recorder.url(), "/health/ready").is_ok_and(|(status, _)| status == 200)
     });
-    let (project, lent) = link(&recorder.url());
+    let (project, lent) = link(&recorder.url(), 21);
 
     for index in [1, 2] {
         let url = format!("http://{}", address(index));
@@ -143,8 +130,8 @@ fn a_cluster_that_logs_everything_gives_nothing_away() {
             needles.text("a temporary key", &secret[secret.len() - 24.min(secret.len())..]);
         }
     }
-    needles.text("the database's password", postgres.password());
-    needles.text("the key of the object store", secret);
+    needles.text("the database's password", stores.postgres.password());
+    needles.text("the key of the object store", stores.minio.root().1);
     needles.text("a password of Redis", RedisSet::PASSWORD);
     needles.text("a password of Redis", RedisSet::SENTINEL_PASSWORD);
     let found = search(&needles, &texts);

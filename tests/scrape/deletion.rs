@@ -16,13 +16,13 @@ const PROJECTS: usize = 24;
 
 /// Projects, and what is theirs alone.
 #[derive(Default)]
-struct Linkages {
-    projects: Vec<Project>,
-    needles: Needles,
+pub struct Linkages {
+    pub projects: Vec<Project>,
+    pub needles: Needles,
 }
 
 /// A linkage with data and texts of its own.
-fn link(url: &str, index: usize, Linkages { projects, needles }: &mut Linkages) {
+pub fn link(url: &str, index: usize, Linkages { projects, needles }: &mut Linkages) {
     let mut text = |what: &'static str| {
         let text = format!("{what} {}", hex::encode(Sha256::digest(format!("{what} {index}"))));
         needles.text(what, &text[what.len() + 1..]);
@@ -62,7 +62,7 @@ fn link(url: &str, index: usize, Linkages { projects, needles }: &mut Linkages) 
 }
 
 /// Deletes them all.
-fn delete(url: &str, linkages: &Linkages) {
+pub fn delete(url: &str, linkages: &Linkages) {
     for project in &linkages.projects {
         let path = format!("/projects/{}", project.id);
         assert_eq!(call(url, "DELETE", &path, &project.result, None).unwrap().0, 204);

@@ -4,10 +4,12 @@
 //! metrics, problem documents or the audit trail. A planted secret is found, so that the search can fail.
 
 mod cluster;
+mod cluster_deletion;
 mod deletion;
 mod embedded;
 mod needles;
 mod recorder;
+mod stores;
 mod traffic;
 
 #[path = "../service/mod.rs"]
