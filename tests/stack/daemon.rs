@@ -139,6 +139,21 @@ impl Daemon {
         }
     }
 
+    /// Ends it by a signal, if it runs, and waits no longer than this for the end; for use while it is being dropped, which
+    /// kills it if need be.
+    pub fn end_within(&mut self, signal: &str, patience: Duration) {
+        let pid = std::fs::read_to_string(self.folder.join(format!("{}.pid", self.name)));
+        if let (Ok(pid), true) = (pid, self.running()) {
+            // It may end by itself at this very moment.
+            let _ =
+                Command::new("kill").args([&format!("-{signal}"), pid.trim()]).stderr(Stdio::null()).status();
+            let start = Instant::now();
+            while self.running() && start.elapsed() < patience {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+
     /// Starts it (again).
     pub fn restart(&mut self) {
         assert!(!self.running(), "{} runs already", self.name);
