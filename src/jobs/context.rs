@@ -81,8 +81,8 @@ pub struct JobContext {
     pub(super) facts: Cache<ComparisonId, Facts>,
 }
 
-/// Bytes for the descriptions of encoding files.
-const DESCRIPTIONS: usize = 64 << 10;
+/// Bytes for the descriptions of encoding files: for about a thousand.
+const DESCRIPTIONS: usize = 512 << 10;
 /// Bytes for the tables of comparisons that are at work.
 const FACTS: usize = 64 << 20;
 

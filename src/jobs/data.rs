@@ -15,6 +15,10 @@ use crate::matching::encoding::{EncodingSize, Encodings};
 use crate::matching::order::BitOrder;
 use crate::matching::tile::Tile;
 
+/// What an entry of a cache takes beside its value: a key with a name of some hundred bytes, a slot, and what counts those who hold
+/// it. Small values come by tens of thousands.
+pub(super) const ENTRY: usize = 400;
+
 /// Rows of an encoding file as a tile. The order of bits is part of the key: tiles of one comparison must agree on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct TileKey {
@@ -28,13 +32,13 @@ pub(super) struct PreparedTile(pub Tile);
 
 impl Weighed for PreparedTile {
     fn weight(&self) -> usize {
-        self.0.memory_bytes()
+        size_of::<Self>() + self.0.memory_bytes() + ENTRY
     }
 }
 
 impl Weighed for EncodingFile {
     fn weight(&self) -> usize {
-        size_of::<Self>()
+        size_of::<Self>() + ENTRY
     }
 }
 
@@ -43,7 +47,7 @@ pub(super) struct PartyEncodings(pub Encodings);
 
 impl Weighed for PartyEncodings {
     fn weight(&self) -> usize {
-        self.0.memory_bytes()
+        size_of::<Self>() + self.0.memory_bytes() + ENTRY
     }
 }
 
@@ -52,13 +56,13 @@ pub(super) struct PartyBlocks(pub BlockIndex);
 
 impl Weighed for PartyBlocks {
     fn weight(&self) -> usize {
-        self.0.memory_bytes()
+        size_of::<Self>() + self.0.memory_bytes() + ENTRY
     }
 }
 
 impl Weighed for BlockPlan {
     fn weight(&self) -> usize {
-        self.memory_bytes()
+        size_of::<Self>() + self.memory_bytes() + ENTRY
     }
 }
 

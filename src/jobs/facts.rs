@@ -5,7 +5,7 @@ use std::sync::Arc;
 use blake2b_simd::Params;
 
 use super::cache::Weighed;
-use super::data::blocking;
+use super::data::{ENTRY, blocking};
 use super::{JobContext, JobError};
 use crate::db::projects::{PartyRecord, ProjectRecord};
 use crate::domain::{ComparisonId, PartyState, ProjectId, ResultType};
@@ -35,7 +35,12 @@ pub(super) struct Facts {
 
 impl Weighed for Facts {
     fn weight(&self) -> usize {
-        self.spec.ranks.memory_bytes() + self.parties.len() * 256
+        // A party's facts hold two names of some hundred bytes.
+        size_of::<Self>()
+            + self.spec.memory_bytes()
+            + self.order.memory_bytes()
+            + self.parties.len() * 256
+            + ENTRY
     }
 }
 
@@ -123,4 +128,39 @@ fn encoding_size(project: &ProjectRecord) -> Result<EncodingSize, JobError> {
 pub(super) fn layout_bytes(layout: &KeyLayout) -> [u8; 6] {
     let parties = layout.parties.to_le_bytes();
     [parties[0], parties[1], layout.rank_bits, layout.pair_bits, layout.row0_bits, layout.row1_bits]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_the_ranks_is_weighed_too() {
+        let size = EncodingSize::new(128).unwrap();
+        // One score reaches a threshold of 1, so that most memory lies beside the ranks; the second half of the bits tells more.
+        let spec = CompareSpec::new(size, Threshold::new(1.0).unwrap(), &[20, 20]).unwrap();
+        let row = |odd: bool| [[0xff; 64], [if odd { 0x55 } else { 0xaa }; 64]].concat();
+        let rows: Vec<u8> = (0..20).flat_map(|number| row(number % 2 == 1)).collect();
+        let sample = Encodings::from_bytes(size, rows).unwrap();
+        let order = BitOrder::from_samples(&[&sample, &sample]);
+        assert!(!order.is_identity());
+        let ranks = spec.ranks.memory_bytes();
+        let party = |index| PartyFacts {
+            index,
+            count: 20,
+            encodings_object: "p/encodings-0-a".into(),
+            blocks_object: None,
+            digest: [0; 32],
+        };
+        let facts = Facts {
+            result_type: ResultType::Groups,
+            parties: vec![party(0), party(1)],
+            spec: Arc::new(spec),
+            order,
+        };
+        // Needs by sum of popcounts, windows by popcount, numbers of bits.
+        let beside = (2 * 1024 + 1) * 2 + 1025 * 4 + 1024 * 2;
+        assert!(facts.weight() > ranks + beside + ENTRY, "{} for ranks of {ranks}", facts.weight());
+        assert!(facts.weight() < ranks + 2 * beside, "{} for ranks of {ranks}", facts.weight());
+    }
 }

@@ -46,6 +46,11 @@ impl BitOrder {
         Self((first_half > total / 2.0 * WORTH).then(|| order.into()))
     }
 
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |order| size_of_val::<[u16]>(order))
+    }
+
     /// Whether bits stay where they are.
     pub fn is_identity(&self) -> bool {
         self.0.is_none()

@@ -49,6 +49,11 @@ impl CompareSpec {
         let layout = KeyLayout::new(&ranks, rows_per_party)?;
         Ok(Self { size, threshold, need: NeedTable::new(size, threshold), ranks, layout })
     }
+
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.need.memory_bytes() + self.ranks.memory_bytes()
+    }
 }
 
 /// What a comparison did.

@@ -79,6 +79,11 @@ impl NeedTable {
         &self.need
     }
 
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        self.need.capacity() * size_of::<u16>() + self.windows.capacity() * size_of::<(u16, u16)>()
+    }
+
     /// Smallest and largest popcount that a partner of a row with this popcount may have, both inclusive. For
     /// an empty filter the window is empty: its lower end is above its upper end.
     #[inline]
