@@ -112,14 +112,15 @@ mod tests {
                 Event::Start(element) | Event::Empty(element) => {
                     for attribute in element.attributes() {
                         let attribute = attribute.unwrap();
-                        let value = quick_xml::escape::unescape(&attribute.value);
+                        let value =
+                            quick_xml::escape::unescape(std::str::from_utf8(&attribute.value).unwrap());
                         let value = value.unwrap().into_owned();
                         match (element.name().as_ref(), attribute.key.as_ref()) {
-                            ("testcase", "name") => names.push(value),
-                            (_, "message") => messages.push(value),
-                            ("testsuite", "time") => assert_eq!(value, "6.000"),
-                            ("testsuite", "failures" | "skipped") => assert_eq!(value, "1"),
-                            ("testsuite", "tests") => assert_eq!(value, "4"),
+                            (b"testcase", b"name") => names.push(value),
+                            (_, b"message") => messages.push(value),
+                            (b"testsuite", b"time") => assert_eq!(value, "6.000"),
+                            (b"testsuite", b"failures" | b"skipped") => assert_eq!(value, "1"),
+                            (b"testsuite", b"tests") => assert_eq!(value, "4"),
                             _ => {}
                         }
                     }

@@ -18,14 +18,13 @@ pub struct XmlError(String);
 /// # Errors
 /// The document isn't well-formed.
 pub fn records(document: &str, record: &str) -> Result<Vec<HashMap<String, String>>, XmlError> {
-    let wrong = |error: &dyn std::fmt::Display| XmlError(error.to_string());
     let mut reader = Reader::from_str(document);
     let (mut found, mut current, mut depth) = (Vec::new(), None::<HashMap<String, String>>, 0_usize);
     let (mut element, mut text) = (String::new(), String::new());
     loop {
-        match reader.read_event().map_err(|error| wrong(&error))? {
+        match reader.read_event().map_err(wrong)? {
             Event::Start(start) => {
-                start.local_name().as_ref().clone_into(&mut element);
+                read(start.local_name().as_ref())?.clone_into(&mut element);
                 text.clear();
                 match &current {
                     Some(_) => depth += 1,
@@ -33,11 +32,11 @@ pub fn records(document: &str, record: &str) -> Result<Vec<HashMap<String, Strin
                     None => {}
                 }
             }
-            Event::Text(part) => text.push_str(&part),
-            Event::CData(part) => text.push_str(&part),
+            Event::Text(part) => text.push_str(read(&part)?),
+            Event::CData(part) => text.push_str(read(&part)?),
             Event::GeneralRef(reference) => {
-                let name: &str = &reference;
-                match reference.resolve_char_ref().map_err(|error| wrong(&error))? {
+                let name = read(&reference)?;
+                match reference.resolve_char_ref().map_err(wrong)? {
                     Some(character) => text.push(character),
                     None => text.push_str(
                         resolve_predefined_entity(name)
@@ -51,7 +50,7 @@ pub fn records(document: &str, record: &str) -> Result<Vec<HashMap<String, Strin
                         found.push(fields);
                     } else {
                         depth -= 1;
-                        if end.local_name().as_ref() == element {
+                        if end.local_name().as_ref() == element.as_bytes() {
                             fields.insert(std::mem::take(&mut element), std::mem::take(&mut text));
                         }
                         current = Some(fields);
@@ -63,6 +62,15 @@ pub fn records(document: &str, record: &str) -> Result<Vec<HashMap<String, Strin
             _ => {}
         }
     }
+}
+
+fn wrong(error: impl std::fmt::Display) -> XmlError {
+    XmlError(error.to_string())
+}
+
+/// A piece of the document as text.
+fn read(piece: &[u8]) -> Result<&str, XmlError> {
+    std::str::from_utf8(piece).map_err(wrong)
 }
 
 #[cfg(test)]
