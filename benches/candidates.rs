@@ -110,15 +110,10 @@ fn solve(files: &[PathBuf], layout: &KeyLayout) -> (usize, usize, usize) {
             }
         }
     });
-    let pairs: Vec<PartyPair> = PartyPair::all(layout.parties.into()).collect();
     let mut solver = Solver::new(&vec![ROWS; layout.parties.into()]).expect("parties of a million");
     let mut candidates = 0;
     for batch in batches {
-        for key in &batch {
-            let (pair, row0, row1) = layout.records(*key);
-            let PartyPair { party0, party1 } = pairs[pair as usize];
-            solver.push_pair(party0, row0, party1, row1).expect("rows in range");
-        }
+        solver.push_keys(layout, &batch).expect("rows in range");
         candidates += batch.len();
     }
     merging.join().expect("the merging thread ends well");

@@ -1,7 +1,7 @@
 //! From unsorted keys to groups: sort, merge and solve, candidates per second on one thread.
 //!
 //! Ten million candidates of two parties of a million records each, scores crowded at the low end as they are
-//! above any threshold. Beside the product: a sort of (score, row, row) tuples, which is what a key replaces.
+//! above any threshold; and of three parties, which are solved only. Beside the product: a sort of (score, row, row) tuples, which is what a key replaces.
 
 mod data;
 
@@ -36,12 +36,40 @@ fn random_keys() -> Keys {
     Keys { keys: keys.collect(), ranks, layout }
 }
 
-fn solve(keys: impl Iterator<Item = u64>, layout: &KeyLayout) -> usize {
-    let mut solver = Solver::new(&[ROWS, ROWS]).expect("two parties");
-    for key in keys {
-        let (_, row0, row1) = layout.records(key);
-        solver.push_pair(0, row0, 1, row1).expect("rows in range");
-    }
+/// Sorted keys of three parties of so many records each. Of a hundred, `belong` are of records that belong together, and come early.
+fn three_parties_keys(rows: u32, belong: u64) -> (KeyLayout, Vec<u64>) {
+    const RANKS: u64 = 1 << 12;
+    let layout =
+        KeyLayout { parties: 3, rank_bits: 12, pair_bits: 2, row0_bits: width(rows), row1_bits: width(rows) };
+    let mut random = data::Random(8);
+    let key = |_| {
+        let mut below = |end: u64| random.next() % end;
+        let (pair, entities) = (below(3) as usize, [below(rows.into()), below(rows.into())]);
+        let (rank, entities) = match below(100) < belong {
+            true => (below(RANKS / 2), [entities[0]; 2]),
+            false => (RANKS - 1 - below(RANKS) * below(RANKS) / RANKS, entities),
+        };
+        // Where the records of an entity stand in each party: one has nothing to do with the other.
+        let row = |side: usize| {
+            let party = [[0, 1], [0, 2], [1, 2]][pair][side];
+            (entities[side] * [1, 7_777_777, 5_555_557][party] % u64::from(rows)) as u32
+        };
+        layout.encode(rank as u32, pair as u32, row(0), row(1))
+    };
+    let mut keys: Vec<u64> = (0..CANDIDATES).map(key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    (layout, keys)
+}
+
+/// Bits of a row's number.
+fn width(rows: u32) -> u8 {
+    (u32::BITS - (rows - 1).leading_zeros()) as u8
+}
+
+fn solve(keys: &[u64], layout: &KeyLayout, rows: u32) -> usize {
+    let mut solver = Solver::new(&vec![rows; layout.parties.into()]).expect("few parties");
+    keys.chunks(1 << 16).for_each(|keys| solver.push_keys(layout, keys).expect("rows in range"));
     solver.finish().len()
 }
 
@@ -71,10 +99,7 @@ fn two_parties(c: &mut Criterion) {
         bencher.iter(|| {
             let mut solver = Solver::new(&[ROWS, ROWS]).expect("two parties");
             sort(&keys, &layout, |batch| {
-                for key in batch {
-                    let (_, row0, row1) = layout.records(*key);
-                    solver.push_pair(0, row0, 1, row1).expect("rows in range");
-                }
+                solver.push_keys(&layout, batch).expect("rows in range");
             });
             solver.finish().len()
         });
@@ -93,7 +118,7 @@ fn two_parties(c: &mut Criterion) {
         };
         bencher.iter_batched(|| keys.clone(), sort, BatchSize::LargeInput);
     });
-    group.bench_function("solve", |bencher| bencher.iter(|| solve(sorted.iter().copied(), &layout)));
+    group.bench_function("solve", |bencher| bencher.iter(|| solve(&sorted, &layout, ROWS)));
     group.bench_function("merge of 64 runs", |bencher| {
         let run = |run: usize| sorted.iter().skip(run).step_by(64).copied().collect::<Vec<_>>();
         let runs: Vec<Vec<u64>> = (0..64).map(run).collect();
@@ -125,5 +150,16 @@ fn two_parties(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, two_parties);
+fn three_parties(c: &mut Criterion) {
+    let mut group = c.benchmark_group("candidates of three parties");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    for (name, rows, belong) in [("sparse", 3 * ROWS, 85), ("dense", ROWS, 10)] {
+        let (layout, keys) = three_parties_keys(rows, belong);
+        group.throughput(Throughput::Elements(keys.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| solve(&keys, &layout, rows)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, two_parties, three_parties);
 criterion_main!(benches);

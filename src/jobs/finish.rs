@@ -1,8 +1,8 @@
 //! `finish`: merges the candidate files of a comparison as streams and turns them into the run's result in one pass.
 //!
 //! Memory: two windows per merged run of files (64 MiB at most), a few batches, and the solver's, which grows with the records,
-//! never with the candidates. For three parties or more it also keeps the edges between groups that may still merge:
-//! `SOLVER_MEMORY` of them, and the rest in temporary files.
+//! never with the candidates. For three parties or more it also keeps the candidates between groups that may still merge, as
+//! edges: `SOLVER_MEMORY` of them, and the rest in temporary files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,6 @@ use crate::codec::similarity_file::{SIMILARITY_HEADER, SimilarityPair, write_pai
 use crate::db::ledger::{ClaimedTask, Outcome, RunForWork};
 use crate::db::runs::{GroupSize, RunResult};
 use crate::domain::{ComparisonId, ResultType, RunId};
-use crate::matching::key::PartyPair;
 use crate::matching::permutation::permute;
 use crate::matching::solve::{Groups, SolveError, Solver};
 use crate::store::{Writer, name};
@@ -151,17 +150,8 @@ impl Finishing {
         let scratch = settings.scratch.clone();
         let new_file = move || tempfile::tempfile_in(&scratch);
         let mut solver = Solver::spilling(&rows, settings.solver_memory, new_file).map_err(failed)?;
-        // The order implies the score: it need not be looked up.
         let layout = &self.facts.spec.layout;
-        let pairs: Vec<PartyPair> = PartyPair::all(rows.len()).collect();
-        let candidates = self.each::<K>(files, |keys| {
-            for key in keys {
-                let (pair, row0, row1) = layout.records(*key);
-                let PartyPair { party0, party1 } = *pairs.get(pair as usize).ok_or_else(no_candidate)?;
-                solver.push_pair(party0, row0, party1, row1).map_err(failed)?;
-            }
-            Ok(())
-        })?;
+        let candidates = self.each::<K>(files, |keys| solver.push_keys(layout, keys).map_err(failed))?;
         tracing::debug!(candidates, peak_edges = solver.peak_edges(), "solved");
         Ok(solver.finish())
     }

@@ -11,7 +11,7 @@ use crate::matching::blocks::BlockIndex;
 use crate::matching::driver::{Phase, Resources, stream_candidates, total_comparisons};
 use crate::matching::encoding::Encodings;
 use crate::matching::kernel::Kernel;
-use crate::matching::key::{Candidate, Key, PartyPair};
+use crate::matching::key::{Candidate, Key};
 use crate::matching::search::{CompareSpec, Stats};
 use crate::matching::solve::{Groups, Solver};
 use crate::matching::sort::Sorted;
@@ -96,18 +96,11 @@ impl<'a, K: Key> Candidates<'a, K> {
     /// # Errors
     /// A signal came, or there are too many records.
     pub fn solve(self) -> Result<Groups> {
-        // The order implies the score, so that only the rest of a key is needed.
         let Self { keys, threads, spec, rows, stop, .. } = self;
-        let layout = &spec.layout;
-        let pairs: Vec<PartyPair> = PartyPair::all(layout.parties.into()).collect();
         let mut solver = Solver::new(rows)?;
         keys.each(threads, |keys| {
             stop.check()?;
-            for key in keys {
-                let (_, pair, row0, row1) = key.unpack(layout);
-                let PartyPair { party0, party1 } = pairs[pair as usize];
-                solver.push_pair(party0, row0, party1, row1)?;
-            }
+            solver.push_keys(&spec.layout, keys)?;
             anyhow::Ok(())
         })?;
         Ok(solver.finish())

@@ -9,14 +9,15 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Puts groups into result order.
-    pub(super) fn from_sorted(groups: impl Iterator<Item = impl IntoIterator<Item = (u16, u32)>>) -> Self {
-        let mut all = Self::default();
-        for group in groups {
-            all.members.extend(group);
-            all.ends.push(all.members.len() as u32);
-        }
-        all
+    /// No groups yet, and room for so many records of theirs.
+    pub(super) fn with_room(members: usize) -> Self {
+        Self { members: Vec::with_capacity(members), ends: Vec::new() }
+    }
+
+    /// Adds the next group in result order.
+    pub(super) fn push(&mut self, group: impl IntoIterator<Item = (u16, u32)>) {
+        self.members.extend(group);
+        self.ends.push(self.members.len() as u32);
     }
 
     /// Number of groups.

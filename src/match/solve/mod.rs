@@ -5,13 +5,19 @@
 //! so groups that share a party never merge. With two parties this is the greedy one-to-one match: a pair is
 //! taken iff both records are free, and nothing else need be remembered.
 //!
-//! Candidates are pushed one by one, and memory grows with the records and (three parties or more) with the
-//! edges between groups that may still merge; never with the candidates. Edges beyond a bound go to temporary
-//! files, if the caller has some.
+//! Candidates are pushed one by one or some at a time. Memory: two bits a record with two parties, 5 to 12 bytes with more
+//! ([`many`]), and 8 bytes for each record that is in a group. With three parties or more also the edges between groups that may
+//! still merge: up to 16 bytes each, and beyond a bound, if the caller has temporary files for them, 1.5 bytes.
 
+mod edges;
+mod filter;
 mod groups;
 mod many;
+mod records;
 mod shelf;
+mod table;
+#[cfg(test)]
+mod tests;
 mod two;
 
 pub use groups::Groups;
@@ -20,8 +26,10 @@ use std::io::{self, Read, Seek, Write};
 
 use thiserror::Error;
 
-use super::key::{Candidate, MAX_PARTIES};
+use super::key::{Candidate, Key, KeyLayout, MAX_PARTIES, PartyPair};
+use edges::Edges;
 use many::ManyParties;
+use records::Record;
 use two::TwoParties;
 
 /// Input that the solver cannot take.
@@ -39,6 +47,9 @@ pub enum SolveError {
          lower party first"
     )]
     Candidate { party0: u16, row0: u32, party1: u16, row1: u32 },
+    /// A key of other parties, or of none.
+    #[error("a key names rows {row0} and {row1} of the pair {pair} of parties: there are no such records")]
+    Key { pair: u32, row0: u32, row1: u32 },
     /// A temporary file can't be made, written or read.
     #[error("edges between groups can't be kept in a temporary file: {0}")]
     Spill(io::ErrorKind),
@@ -47,7 +58,9 @@ pub enum SolveError {
 /// Takes candidates in the total order, then hands out the groups.
 #[derive(Debug)]
 pub struct Solver {
-    rows: Vec<u32>,
+    parties: Vec<Party>,
+    /// All pairs of them, ascending: as keys number them.
+    pairs: Vec<[Party; 2]>,
     strategy: Strategy,
 }
 
@@ -57,42 +70,58 @@ enum Strategy {
     Many(Box<ManyParties>),
 }
 
+/// A party: what is added to its rows to get its records' numbers, and how many there are.
+#[derive(Clone, Copy, Debug)]
+struct Party {
+    index: u32,
+    first: u32,
+    rows: u32,
+}
+
 impl Solver {
     /// A solver for parties with these numbers of rows.
     pub fn new(rows_per_party: &[u32]) -> Result<Self, SolveError> {
-        let strategy = match *rows_per_party {
-            [rows0, rows1] => Strategy::Two(TwoParties::new(rows0, rows1)),
-            _ if !(2..=MAX_PARTIES).contains(&rows_per_party.len()) => {
-                return Err(SolveError::Parties(rows_per_party.len()));
-            }
-            _ => {
-                let records = rows_per_party.iter().copied().map(u64::from).sum();
-                if records >= u64::from(u32::MAX) {
-                    return Err(SolveError::Records(records));
-                }
-                Strategy::Many(ManyParties::new(rows_per_party).into())
-            }
-        };
-        Ok(Self { rows: rows_per_party.to_vec(), strategy })
+        Self::with(rows_per_party, Edges::in_memory)
     }
 
-    /// A solver that, for three parties or more, keeps edges between groups in about so many bytes of memory, and more of them
-    /// in temporary files that `new_file` opens, slower and with the same outcome. In memory remain 1.5 bytes of each edge in a
-    /// file.
+    /// A solver that, for three parties or more, keeps edges between groups in so many bytes of memory, and more of them in
+    /// temporary files that `new_file` opens, slower and with the same outcome. In memory remain 1.5 bytes of each edge in a file.
     pub fn spilling<F: Read + Write + Seek + Send + 'static>(
         rows_per_party: &[u32],
         memory: u64,
         mut new_file: impl FnMut() -> io::Result<F> + Send + 'static,
     ) -> Result<Self, SolveError> {
-        let mut solver = Self::new(rows_per_party)?;
-        if let Strategy::Many(_) = solver.strategy {
-            let new_file = Box::new(move || Ok(Box::new(new_file()?) as _));
-            solver.strategy = Strategy::Many(ManyParties::spilling(rows_per_party, memory, new_file).into());
-        }
-        Ok(solver)
+        Self::with(rows_per_party, || Edges::spilling(memory, Box::new(move || Ok(Box::new(new_file()?)))))
     }
 
-    /// Takes the next candidate in the total order. Each may be pushed once only.
+    fn with(rows_per_party: &[u32], edges: impl FnOnce() -> Edges) -> Result<Self, SolveError> {
+        if !(2..=MAX_PARTIES).contains(&rows_per_party.len()) {
+            return Err(SolveError::Parties(rows_per_party.len()));
+        }
+        let party = |(index, &rows)| Party { index, first: 0, rows };
+        let mut parties: Vec<Party> = (0..).zip(rows_per_party).map(party).collect();
+        let strategy = match *rows_per_party {
+            // Rows are told apart by their side.
+            [rows0, rows1] => Strategy::Two(TwoParties::new(rows0, rows1)),
+            _ => {
+                let records = rows_per_party.iter().copied().map(u64::from).sum();
+                if records >= u64::from(u32::MAX) {
+                    return Err(SolveError::Records(records));
+                }
+                let mut first = 0;
+                for party in &mut parties {
+                    party.first = first;
+                    first += party.rows;
+                }
+                Strategy::Many(ManyParties::new(rows_per_party, edges()).into())
+            }
+        };
+        let pair =
+            |PartyPair { party0, party1 }| [parties[usize::from(party0)], parties[usize::from(party1)]];
+        Ok(Self { pairs: PartyPair::all(parties.len()).map(pair).collect(), parties, strategy })
+    }
+
+    /// Takes the next candidate in the total order. One that comes again changes nothing.
     #[inline]
     pub fn push(&mut self, candidate: &Candidate) -> Result<(), SolveError> {
         self.push_pair(candidate.party0, candidate.row0, candidate.party1, candidate.row1)
@@ -101,17 +130,27 @@ impl Solver {
     /// [`push`](Self::push), of a pair of records: the order implies the score.
     #[inline]
     pub fn push_pair(&mut self, party0: u16, row0: u32, party1: u16, row1: u32) -> Result<(), SolveError> {
-        let exists = |party: u16, row| self.rows.get(usize::from(party)).is_some_and(|&rows| row < rows);
-        if party0 >= party1 || !exists(party0, row0) || !exists(party1, row1) {
-            return Err(SolveError::Candidate { party0, row0, party1, row1 });
+        let record = |party: u16, row| self.parties.get(usize::from(party))?.record(row);
+        match record(party0, row0).zip(record(party1, row1)) {
+            Some(records) if party0 < party1 => self.strategy.push(std::iter::once(records)),
+            _ => Err(SolveError::Candidate { party0, row0, party1, row1 }),
         }
-        match &mut self.strategy {
-            Strategy::Two(solver) => solver.push(row0, row1),
-            Strategy::Many(solver) => solver
-                .push((party0, row0), (party1, row1))
-                .map_err(|error| SolveError::Spill(error.kind()))?,
-        }
-        Ok(())
+    }
+
+    /// [`push`](Self::push), of candidates as keys of these parties: the more at once the quicker, a few hundred are enough. Those
+    /// before one that is refused have been taken.
+    pub fn push_keys<K: Key>(&mut self, layout: &KeyLayout, keys: &[K]) -> Result<(), SolveError> {
+        let (pairs, mut refused) = (&self.pairs, Ok(()));
+        let records = keys.iter().map_while(|&key| {
+            let (pair, row0, row1) = layout.records(key);
+            let records = pairs.get(pair as usize).and_then(|[a, b]| a.record(row0).zip(b.record(row1)));
+            if records.is_none() {
+                refused = Err(SolveError::Key { pair, row0, row1 });
+            }
+            records
+        });
+        self.strategy.push(records)?;
+        refused
     }
 
     /// The most edges between groups that were remembered at once, those in files included. 0 with two parties.
@@ -131,125 +170,23 @@ impl Solver {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn groups(rows: &[u32], pairs: &[(u16, u32, u16, u32)]) -> Vec<Vec<(u16, u32)>> {
-        let mut solver = Solver::new(rows).unwrap();
-        for &(party0, row0, party1, row1) in pairs {
-            solver.push_pair(party0, row0, party1, row1).unwrap();
-        }
-        solver.finish().iter().map(<[_]>::to_vec).collect()
+impl Party {
+    /// The record of a row. `None` if there is no such row.
+    #[inline]
+    fn record(self, row: u32) -> Option<Record> {
+        (row < self.rows).then(|| Record { number: self.first + row, party: self.index })
     }
+}
 
-    #[test]
-    fn two_parties_match_one_to_one_best_first() {
-        let pairs = [(0, 1, 1, 2), (0, 1, 1, 0), (0, 0, 1, 2), (0, 0, 1, 1)];
-        assert_eq!(groups(&[3, 3], &pairs), [[(0, 0), (1, 1)], [(0, 1), (1, 2)]]);
-    }
-
-    #[test]
-    fn groups_merge_when_every_pair_across_has_been_seen() {
-        let (a, b, c) = ((0, 0), (1, 0), (2, 0));
-        let two = [(0, 0, 1, 0), (0, 0, 2, 0)];
-        assert_eq!(groups(&[1, 1, 1], &two), [[a, b]], "b and c were never a candidate");
-        let three = [two[0], two[1], (1, 0, 2, 0)];
-        assert_eq!(groups(&[1, 1, 1], &three), [[a, b, c]]);
-    }
-
-    #[test]
-    fn edges_seen_before_a_merge_count_after_it() {
-        // c is seen with a, d with b; then {a, b} forms out of other pairs and needs only the missing ones.
-        let pairs = [(0, 0, 1, 0), (2, 0, 3, 0), (0, 0, 2, 0), (1, 0, 3, 0), (0, 0, 3, 0), (1, 0, 2, 0)];
-        assert_eq!(groups(&[1; 4], &pairs), [[(0, 0), (1, 0), (2, 0), (3, 0)]]);
-        assert_eq!(groups(&[1; 4], &pairs[..5]).len(), 2);
-    }
-
-    #[test]
-    fn groups_that_share_a_party_never_merge_and_keep_no_edge() {
-        let pairs = [(0, 0, 1, 0), (0, 1, 1, 0), (0, 0, 2, 0), (1, 0, 2, 1)];
-        let mut solver = Solver::new(&[2, 1, 2]).unwrap();
-        pairs.iter().for_each(|&(p, r, q, s)| solver.push_pair(p, r, q, s).unwrap());
-        // Of the edges {00,10}-01, {00,10}-20, {00,10}-21 the first is between groups that both hold party 0.
-        assert_eq!(solver.peak_edges(), 2);
-        assert_eq!(solver.finish().iter().collect::<Vec<_>>(), [[(0, 0), (1, 0)]]);
-    }
-
-    /// All pairs of records of some parties, in a random order.
-    fn shuffled(rows: &[u32], seed: u64) -> Vec<(u16, u32, u16, u32)> {
-        let mut pairs: Vec<_> = crate::matching::key::PartyPair::all(rows.len())
-            .flat_map(|pair| {
-                let (p, q) = (pair.party0, pair.party1);
-                let all = move |row0| (0..rows[usize::from(q)]).map(move |row1| (p, row0, q, row1));
-                (0..rows[usize::from(p)]).flat_map(all)
-            })
-            .collect();
-        let mut state = seed;
-        pairs.sort_by_cached_key(|_| {
-            state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
-            state >> 33
-        });
-        pairs
-    }
-
-    #[test]
-    fn edges_in_files_make_the_same_groups() {
-        for (seed, rows) in
-            [&[9, 7, 8][..], &[12, 12, 12, 12], &[5, 6, 7, 8, 9, 3], &[40, 30, 50]].iter().enumerate()
-        {
-            let pairs = shuffled(rows, seed as u64);
-            // What is left out decides which groups can't grow whole.
-            for share in [3, 10] {
-                let pairs: Vec<_> =
-                    pairs.iter().enumerate().filter(|(n, _)| n % share > 0).map(|(_, p)| *p).collect();
-                let expected = groups(rows, &pairs);
-                for memory in [0, 128, 1500, 1 << 30] {
-                    let files = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-                    let opened = files.clone();
-                    let new_file = move || {
-                        opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        Ok(io::Cursor::new(Vec::new()))
-                    };
-                    let mut solver = Solver::spilling(rows, memory, new_file).unwrap();
-                    for &(party0, row0, party1, row1) in &pairs {
-                        solver.push_pair(party0, row0, party1, row1).unwrap();
-                    }
-                    let found: Vec<_> = solver.finish().iter().map(<[_]>::to_vec).collect();
-                    assert_eq!(found, expected, "{rows:?}, {memory} bytes");
-                    let files = files.load(std::sync::atomic::Ordering::Relaxed);
-                    let expected = if memory <= 128 {
-                        1..1000
-                    } else if memory == 1500 {
-                        0..1000
-                    } else {
-                        0..1
-                    };
-                    assert!(expected.contains(&files), "{rows:?}, {memory} bytes, {files} files");
-                }
+impl Strategy {
+    #[inline]
+    fn push(&mut self, mut records: impl Iterator<Item = (Record, Record)>) -> Result<(), SolveError> {
+        match self {
+            Self::Two(solver) => records.for_each(|(row0, row1)| solver.push(row0.number, row1.number)),
+            Self::Many(solver) => {
+                solver.push(&mut records).map_err(|error| SolveError::Spill(error.kind()))?;
             }
         }
-    }
-
-    #[test]
-    fn a_file_that_fails_is_an_error() {
-        let full = || Err::<io::Cursor<Vec<u8>>, _>(io::ErrorKind::StorageFull.into());
-        let mut solver = Solver::spilling(&[3, 3, 3], 0, full).unwrap();
-        let push = |(party0, row0, party1, row1)| solver.push_pair(party0, row0, party1, row1);
-        let pushed: Result<(), _> = shuffled(&[3, 3, 3], 1).into_iter().try_for_each(push);
-        assert_eq!(pushed, Err(SolveError::Spill(io::ErrorKind::StorageFull)));
-    }
-
-    #[test]
-    fn what_is_no_candidate_is_refused() {
-        assert_eq!(Solver::new(&[1]).unwrap_err(), SolveError::Parties(1));
-        assert!(matches!(Solver::new(&[u32::MAX, 1, 1]), Err(SolveError::Records(_))));
-        for rows in [&[2, 2][..], &[2, 2, 2]] {
-            let mut solver = Solver::new(rows).unwrap();
-            for (party0, row0, party1, row1) in [(0, 0, 0, 1), (1, 0, 0, 0), (0, 2, 1, 0), (0, 0, 7, 0)] {
-                let error = SolveError::Candidate { party0, row0, party1, row1 };
-                assert_eq!(solver.push_pair(party0, row0, party1, row1), Err(error));
-            }
-        }
+        Ok(())
     }
 }

@@ -32,6 +32,8 @@ impl TwoParties {
 
     pub(super) fn finish(mut self) -> Groups {
         self.pairs.sort_unstable();
-        Groups::from_sorted(self.pairs.iter().map(|&(row0, row1)| [(0, row0), (1, row1)]))
+        let mut groups = Groups::with_room(2 * self.pairs.len());
+        self.pairs.iter().for_each(|&(row0, row1)| groups.push([(0, row0), (1, row1)]));
+        groups
     }
 }
