@@ -8,7 +8,7 @@
 //! Looks into memory that no cache holds decide the speed. So candidates are taken some at a time: first those that come to
 //! nothing are dropped, then all that the others will need is loaded, each without waiting for the one before.
 //!
-//! Memory: 5 bytes a record for up to 8 parties, 12 for 64 ([`Records`]); the groups take 8 bytes a record and 4 a group on top in
+//! Memory: 4.25 bytes a record for three parties, 5 for nine, 12 for 64 ([`Records`]); the groups take 8 bytes a record and 4 a group on top in
 //! the end. An edge takes 10 to 16 bytes, or 1.5 if it is in a file ([`Edges`]). Most edges are of groups of two and more records:
 //! with three parties, where these have nothing to merge with but a lone record, there are never more than lone records have
 //! candidates; with more parties a large part of all candidates may be edges.

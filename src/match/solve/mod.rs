@@ -5,8 +5,8 @@
 //! so groups that share a party never merge. With two parties this is the greedy one-to-one match: a pair is
 //! taken iff both records are free, and nothing else need be remembered.
 //!
-//! Candidates are pushed one by one or some at a time. Memory: two bits a record with two parties, 5 to 12 bytes with more
-//! ([`many`]), and 8 bytes for each record that is in a group. With three parties or more also the edges between groups that may
+//! Candidates are pushed one by one or some at a time. Memory: a bit a record with two parties, 4 to 12 bytes with more
+//! (`many.rs`), and 8 bytes for each record that is in a group. With three parties or more also the edges between groups that may
 //! still merge: up to 16 bytes each, and beyond a bound, if the caller has temporary files for them, 1.5 bytes.
 
 mod edges;
