@@ -1,4 +1,4 @@
-# The image: one static binary, certificate authorities, and nothing else. Under 40 MiB, without a shell, run as user 65532.
+# The image: one static binary, its SBOM, certificate authorities, and nothing else. Under 40 MiB, without a shell, run as user 65532.
 #
 #   docker build -t anonlink:0.1.0 .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t anonlink:0.1.0 .

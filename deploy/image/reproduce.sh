@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the binary of the image twice, in two folders with homes of Cargo of their own, and compares: `deploy/image/reproduce.sh
-# [amd64|arm64]`. What is built is the last commit. Takes as long as two builds, and 6 GB below TMPDIR.
+# Builds the binary of the image and its SBOM twice, in two folders with homes of Cargo of their own, and compares:
+# `deploy/image/reproduce.sh [amd64|arm64]`. What is built is the last commit. Takes as long as two builds, and 6 GB below TMPDIR.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -14,9 +14,9 @@ for name in one another/one; do
     ln -s "$PWD/target/test-tools" "$work/$name/target/test-tools"
     (cd "$work/$name" && env -u CARGO_TARGET_DIR CARGO_HOME="$work/$name-home" deploy/image/build.sh "$@")
 done
-for binary in "$work"/one/target/image/*/root/anonlink; do
-    same=$(echo "$binary" | sed "s|^$work/one|$work/another/one|")
-    cmp "$binary" "$same"
-    sha256sum "$binary" | sed "s|$work/one/||"
+for made in "$work"/one/target/image/*/root/anonlink*; do
+    same=$(echo "$made" | sed "s|^$work/one|$work/another/one|")
+    cmp "$made" "$same"
+    sha256sum "$made" | sed "s|$work/one/||"
 done
 echo "the same bytes twice"

@@ -26,3 +26,12 @@ pub fn built() -> PathBuf {
 pub fn binary() -> PathBuf {
     built().join("anonlink")
 }
+
+/// What is named in nothing that is shipped: where sources, tools and the caches of Cargo lie on the builder.
+pub fn builders_places() -> [String; 4] {
+    let home = std::env::var("HOME").unwrap();
+    let place =
+        |variable: &str, folder: &str| std::env::var(variable).unwrap_or_else(|_| format!("{home}/{folder}"));
+    let repository = repository().to_str().unwrap().to_owned();
+    [repository, place("CARGO_HOME", ".cargo"), place("RUSTUP_HOME", ".rustup"), "/target/test-tools".into()]
+}

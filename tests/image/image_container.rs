@@ -41,7 +41,10 @@ fn image_holds_the_binary_and_little_else() {
     // The engine's own mount points are empty files: .dockerenv, /dev/console and /etc/{hosts,hostname,resolv.conf,mtab}.
     let own = ["dev/", "etc/host", "etc/resolv.conf", "etc/mtab", ".dockerenv"];
     files.retain(|name| !own.iter().any(|prefix| name.starts_with(prefix)));
-    assert_eq!(files, ["anonlink", "etc/group", "etc/passwd", "etc/ssl/certs/ca-certificates.crt"]);
+    assert_eq!(
+        files,
+        ["anonlink", "anonlink.cdx.json", "etc/group", "etc/passwd", "etc/ssl/certs/ca-certificates.crt"]
+    );
 }
 
 #[test]

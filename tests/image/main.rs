@@ -21,3 +21,4 @@ mod image_binary;
 mod image_compose;
 mod image_container;
 mod image_contents;
+mod image_packages;
