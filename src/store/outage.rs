@@ -24,10 +24,10 @@ pub(super) fn passes(status: StatusCode) -> bool {
     }
 }
 
-/// Whether a connection that failed in this way may hold another time.
+/// Whether a call that failed in this way, without an answer, may get one another time. What the crate has no name for is among it: a
+/// kept connection that closes under a new request.
 pub(super) fn breaks(kind: HttpErrorKind) -> bool {
-    use HttpErrorKind::{Connect, Interrupted, Request, Timeout};
-    matches!(kind, Connect | Request | Timeout | Interrupted)
+    kind != HttpErrorKind::Decode
 }
 
 /// Whether a call failed because the store was out of reach, too slow or overloaded.
