@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::StatusCode;
 use futures::future::join_all;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -121,8 +122,12 @@ async fn a_store_that_does_not_answer_is_away() {
     let cutting = treating(drop).await;
     let mut kept = Vec::new();
     let silent = treating(move |stream| kept.push(stream)).await;
+    let mumbling = treating(|mut stream| {
+        tokio::spawn(async move { stream.write_all(b"no such protocol\r\n\r\n").await });
+    })
+    .await;
     let begun = Instant::now();
-    join_all([nobody, cutting, silent].map(|store| async move {
+    join_all([nobody, cutting, silent, mumbling].map(|store| async move {
         assert_eq!(ended(&store).await, [Ended::Away; 5]);
         store.check().await.unwrap_err();
     }))
