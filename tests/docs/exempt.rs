@@ -37,6 +37,11 @@ const EXEMPT: &[(&str, &str, &str)] = &[
         "helm upgrade anonlink deploy/helm/anonlink -f my-deployment.yaml --wait",
         "tests/chart renders it",
     ),
+    (
+        "docs/deployment.md",
+        "docker create --name anonlink-image anonlink:0.1.0",
+        "tests/image reads the document where the image has it",
+    ),
     ("docs/deployment.md", "helm uninstall anonlink", "nothing: it takes a cluster"),
     (
         "docs/tutorial.md",

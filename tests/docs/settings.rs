@@ -27,6 +27,9 @@ const FOREIGN_VARIABLES: &[&str] = &[
     // The allocator of the image's binary.
     "MIMALLOC_ARENA_EAGER_COMMIT",
     "MIMALLOC_PURGE_DELAY",
+    // glibc's.
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_THRESHOLD_",
     // Settings of the old service, which the pages say what has become of.
     "CACHE_EXPIRY_SECONDS",
     "LOG_CFG",
