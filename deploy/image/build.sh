@@ -7,7 +7,7 @@
 #
 # The Dockerfile's builder calls it, and so do the tests and anyone without Docker. It needs a Rust toolchain and Python with pip or
 # venv: Zig's C compiler for musl, which builds for either architecture on either, comes from PyPI, and what tells the packages in the
-# binary from crates.io; both are kept below target/test-tools. The binary is static and made for the architecture's baseline; kernels
+# binary from Cargo's registry; both are kept below target/test-tools. The binary is static and made for the architecture's baseline; kernels
 # are chosen at run time.
 #
 # It holds no path of this machine, so that the same source and tools can give the same bytes in any folder. `deploy/image/reproduce.sh`

@@ -17,8 +17,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
-
 
 def run(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -42,6 +40,8 @@ def linked(target):
 
 def precursor(packages):
     """The packages in the form of Cargo's own SBOM precursor files."""
+    # All packages but our own come from one registry, as deny.toml demands.
+    registry = re.search(r'^source = "(.+)"$', Path("Cargo.lock").read_text(), re.M).group(1)
     places = {package: place for place, package in enumerate(packages)}
     rustc = run("rustc", "-vV")
     said = dict(re.findall(r"^(release|commit-hash|host): (.*)$", rustc, re.M))
@@ -50,7 +50,7 @@ def precursor(packages):
         "root": 0,
         "crates": [
             {
-                "id": f"{'path+file:///source' if place == 0 else CRATES_IO}#{name}@{version}",
+                "id": f"{'path+file:///source' if place == 0 else registry}#{name}@{version}",
                 "kind": ["bin" if place == 0 else "lib"],
                 "features": [],
                 "dependencies": [{"index": places[other], "kind": "normal"} for other in packages[name, version]],
