@@ -1,7 +1,7 @@
 //! `compare`: searches the candidate pairs of one part of a comparison and writes them, sorted, as a candidate file.
 //!
-//! Memory for candidates: `CANDIDATE_MEMORY`, beyond which they are spilled (`candidates/gather`), and what one pair of tiles
-//! or one piece of a block finds. Tiles are made smaller where a sample says that this would be much.
+//! Memory for candidates: `CANDIDATE_MEMORY`, beyond which they are spilled (`candidates/gather`), and what is found between two
+//! looks at that: a few MiB.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,15 +22,9 @@ use crate::matching::key::PartyPair;
 use crate::matching::score::{SCORE_BINS, ScoreBins};
 use crate::matching::search::{Stats, compare_tiles};
 use crate::matching::sink::Sink;
+use crate::matching::tile::TILE_ROWS;
 use crate::store::name;
 use crate::telemetry::metrics;
-
-/// Rows on each side that are compared between two looks at the number of candidates.
-const TILE_ROWS: u32 = 8 * 1024;
-/// Fewer rows than this are never compared at once for want of memory: their pairs, all of them candidates, fill 8 MiB.
-const LEAST_ROWS: u32 = 1024;
-/// Rows on each side of the sample that tells how many pairs are candidates.
-const SAMPLE: u32 = 512;
 
 /// A compare task's particulars.
 pub(super) struct Comparing {
@@ -78,29 +72,15 @@ async fn search<K: FileKey>(
             let tile = |number, rows| async move {
                 context.tile(comparison, party(facts, number)?, size, rows, &facts.order).await
             };
-            let room =
-                Room { keys: settings.candidate_memory as f64 / 4.0 / size_of::<K>() as f64, rows0, rows1 };
-            let mut rows_at_once = TILE_ROWS;
-            if room.rows(1.0) < TILE_ROWS {
-                let (a, b) = tokio::try_join!(tile(party0, sample(rows0)), tile(party1, sample(rows1)))?;
-                let facts = facts.clone();
-                rows_at_once = blocking(move || {
-                    let (spec, mut keys) = (&facts.spec, Vec::<K>::new());
-                    let stats = compare_tiles(&a.0, &b.0, pair, spec, &mut keys, &|| false)?;
-                    Ok(room.rows(stats.candidates as f64 / stats.comparisons.max(1) as f64))
-                })
-                .await?;
-            }
-            for start0 in (rows0.0..rows0.1).step_by(rows_at_once as usize) {
-                let a_rows = (start0, start0.saturating_add(rows_at_once).min(rows0.1));
-                for start1 in (rows1.0..rows1.1).step_by(rows_at_once as usize) {
-                    let b_rows = (start1, start1.saturating_add(rows_at_once).min(rows1.1));
+            for start0 in (rows0.0..rows0.1).step_by(TILE_ROWS) {
+                let a_rows = (start0, start0.saturating_add(TILE_ROWS as u32).min(rows0.1));
+                for start1 in (rows1.0..rows1.1).step_by(TILE_ROWS) {
+                    let b_rows = (start1, start1.saturating_add(TILE_ROWS as u32).min(rows1.1));
                     let (a, b) = tokio::try_join!(tile(party0, a_rows), tile(party1, b_rows))?;
                     let (facts, cancelled) = (facts.clone(), cancelled.clone());
                     found = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);
-                        count(compare_tiles(&a.0, &b.0, pair, &facts.spec, found.buffer(), &stop)?);
-                        found.settle()?;
+                        count(compare_tiles(&a.0, &b.0, pair, &facts.spec, &mut found, &stop)?);
                         Ok(found)
                     })
                     .await?;
@@ -189,30 +169,6 @@ impl<K: FileKey> Sink<K> for Found<K> {
     }
 }
 
-/// The rows that tell how many pairs of a part are candidates.
-fn sample(rows: (u32, u32)) -> (u32, u32) {
-    (rows.0, rows.0.saturating_add(SAMPLE).min(rows.1))
-}
-
-/// Room for the candidates of one pair of tiles, cut from some rows on both sides.
-struct Room {
-    keys: f64,
-    rows0: (u32, u32),
-    rows1: (u32, u32),
-}
-
-impl Room {
-    /// Rows on each side of the tiles if this share of the pairs are candidates: as many as may be.
-    fn rows(&self, share: f64) -> u32 {
-        let side = |rows: u32, (start, end): (u32, u32)| f64::from(rows.min(end - start));
-        let mut rows = TILE_ROWS;
-        while rows > LEAST_ROWS && share * side(rows, self.rows0) * side(rows, self.rows1) > self.keys {
-            rows /= 2;
-        }
-        rows
-    }
-}
-
 /// Adds to what this process has compared; work that is done again counts again.
 fn count(stats: Stats) {
     metrics().comparisons.inc_by(stats.comparisons);
@@ -251,19 +207,4 @@ fn party(facts: &Facts, index: u16) -> Result<&PartyFacts, JobError> {
         .parties
         .get(usize::from(index))
         .ok_or_else(|| JobError::Permanent(format!("there is no party {index}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiles_are_as_large_as_their_candidates_leave_room() {
-        let room = |keys, rows0: u32, rows1| Room { keys, rows0: (7, 7 + rows0), rows1: (0, rows1) };
-        assert_eq!(room(1e9, 1 << 20, 1 << 20).rows(1.0), TILE_ROWS);
-        assert_eq!(room(1e6, 1 << 20, 1 << 20).rows(1e-3), TILE_ROWS);
-        assert_eq!(room(4.2e6, 1 << 20, 1 << 20).rows(0.25), TILE_ROWS / 2);
-        assert_eq!(room(1e3, 1 << 20, 1 << 20).rows(1.0), LEAST_ROWS);
-        assert_eq!(room(1e6, 100, 1 << 20).rows(1.0), TILE_ROWS, "few rows make few pairs");
-    }
 }

@@ -1,6 +1,6 @@
 //! Whole parties at once, on all threads: what the one-shot `link` command runs.
 //!
-//! Every pair of parties is cut into tasks (tile against tile, or a batch of common blocks); threads take the
+//! Every pair of parties is cut into tasks (a share of tile against tile, or a batch of common blocks); threads take the
 //! next task from a shared counter, and each deals what it finds to a sorter of its own. The candidates come
 //! out sorted, so they depend neither on the number of threads nor on the cut. Memory for them: 8 or 16 bytes
 //! each (the width of a key), and a few MiB per thread.
@@ -14,14 +14,14 @@ use super::encoding::Encodings;
 use super::kernel::Kernel;
 use super::key::{Key, PartyPair};
 use super::order::BitOrder;
-use super::search::{CompareSpec, Stats, Stopped, compare_tiles};
+use super::search::{CompareSpec, Share, Stats, Stopped, compare};
 use super::sort::{Sorted, Sorter};
-use super::tile::Tile;
+use super::tile::{TILE_ROWS, Tile};
 
-/// Most rows per tile: two tiles of 1024-bit encodings are then 8 MiB.
-const MAX_TILE_ROWS: usize = 16 * 1024;
-/// Fewer rows per tile than this are not worth a task of their own.
-const MIN_TILE_ROWS: usize = 512;
+/// Pairs of two tiles are shared out to so many tasks per thread, at least.
+const TASKS_PER_THREAD: usize = 8;
+/// Fewer pairs than this are not worth a task of their own.
+const LEAST_SHARE: usize = 1 << 23;
 /// Comparisons per batch of blocks.
 const BATCH: u64 = 1 << 24;
 
@@ -50,7 +50,7 @@ pub enum Phase {
 }
 
 enum Task {
-    Tiles { pair: PartyPair, a: usize, b: usize },
+    Tiles { pair: PartyPair, a: usize, b: usize, share: Share },
     Blocks { pair: PartyPair, plan: Arc<BlockPlan>, batch: usize },
 }
 
@@ -105,7 +105,7 @@ pub fn stream_candidates<K: Key>(
         None => prepare_tiles(parties, &order, resources),
         Some(_) => Vec::new(),
     };
-    let tasks = plan(parties, blocks, &tiles);
+    let tasks = plan(parties, blocks, &tiles, resources.threads);
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
     let stop = || {
@@ -118,9 +118,9 @@ pub fn stream_candidates<K: Key>(
         let (mut found, mut stats) = (Sorter::new(spec.layout.bits()), Stats::default());
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = match task {
-                Task::Tiles { pair, a, b } => {
+                Task::Tiles { pair, a, b, share } => {
                     let (a, b) = (&tiles[usize::from(pair.party0)][*a], &tiles[usize::from(pair.party1)][*b]);
-                    compare_tiles(a, b, *pair, spec, found.buffer(), &stop)?
+                    compare(a, b, *share, *pair, spec, &mut found, &stop, None)?
                 }
                 Task::Blocks { pair, plan, batch } => {
                     let party = |number: u16| Blocked {
@@ -132,7 +132,6 @@ pub fn stream_candidates<K: Key>(
                     compare_blocks(resources.kernel, a, b, batch, *pair, spec, &order, &mut found, &stop)?
                 }
             };
-            found.settle();
             resources.progress.fetch_add(done.comparisons, Ordering::Relaxed);
             stats += done;
         }
@@ -163,13 +162,12 @@ fn on_threads<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
 /// All rows of each party as tiles. Rows are dealt out by popcount over the whole party, so that most pairs
 /// of far tiles are settled by their windows.
 fn prepare_tiles(parties: &[&Encodings], order: &BitOrder, resources: Resources) -> Vec<Vec<Tile>> {
-    // So many parts per party that each thread gets about eight pairs of parts.
-    let parts = (8 * resources.threads).isqrt() + 1;
     let mut jobs = Vec::new();
     for (party, encodings) in parties.iter().enumerate() {
         let mut rows: Vec<u32> = (0..encodings.len() as u32).collect();
         rows.sort_unstable_by_key(|&row| (encodings.popcount(row), row));
-        let tile_rows = rows.len().div_ceil(parts).clamp(MIN_TILE_ROWS, MAX_TILE_ROWS);
+        // As many in each as may be.
+        let tile_rows = rows.len().div_ceil(rows.len().div_ceil(TILE_ROWS).max(1)).max(1);
         jobs.extend(rows.chunks(tile_rows).map(|rows| (party, rows.to_vec())));
     }
     let next = AtomicUsize::new(0);
@@ -190,7 +188,21 @@ fn prepare_tiles(parties: &[&Encodings], order: &BitOrder, resources: Resources)
     tiles
 }
 
-fn plan(parties: &[&Encodings], blocks: Option<&[&BlockIndex]>, tiles: &[Vec<Tile>]) -> Vec<Task> {
+fn plan(
+    parties: &[&Encodings],
+    blocks: Option<&[&BlockIndex]>,
+    tiles: &[Vec<Tile>],
+    threads: usize,
+) -> Vec<Task> {
+    let tile_pairs = |PartyPair { party0, party1 }: PartyPair| {
+        (0..tiles[usize::from(party0)].len())
+            .flat_map(move |a| (0..tiles[usize::from(party1)].len()).map(move |b| (a, b)))
+    };
+    let all_tile_pairs: usize = match blocks {
+        Some(_) => 0,
+        None => PartyPair::all(parties.len()).map(|pair| tile_pairs(pair).count()).sum(),
+    };
+    let most_shares = (TASKS_PER_THREAD * threads.max(1)).div_ceil(all_tile_pairs.max(1));
     let mut tasks = Vec::new();
     for pair in PartyPair::all(parties.len()) {
         let (p, q) = (usize::from(pair.party0), usize::from(pair.party1));
@@ -200,10 +212,10 @@ fn plan(parties: &[&Encodings], blocks: Option<&[&BlockIndex]>, tiles: &[Vec<Til
                 let batches = 0..plan.batches().len();
                 tasks.extend(batches.map(|batch| Task::Blocks { pair, plan: plan.clone(), batch }));
             }
-            None => {
-                let pairs = (0..tiles[p].len()).flat_map(|a| (0..tiles[q].len()).map(move |b| (a, b)));
-                tasks.extend(pairs.map(|(a, b)| Task::Tiles { pair, a, b }));
-            }
+            None => tasks.extend(tile_pairs(pair).flat_map(|(a, b)| {
+                let of = (tiles[p][a].len() * tiles[q][b].len() / LEAST_SHARE).clamp(1, most_shares);
+                (0..of).map(move |number| Task::Tiles { pair, a, b, share: Share { number, of } })
+            })),
         }
     }
     tasks

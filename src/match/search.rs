@@ -20,6 +20,7 @@ use super::kernel::{Counted, FilterJob, LANES, MAX_ROWS, PlaneLists, Probe, Rank
 use super::key::{Key, KeyLayout, KeyLayoutError, PartyPair};
 use super::look::LookPlan;
 use super::score::ScoreRanks;
+use super::sink::Sink;
 use super::threshold::{NeedTable, Threshold};
 use super::tile::Tile;
 
@@ -77,52 +78,75 @@ impl std::ops::AddAssign for Stats {
 #[error("the comparison was stopped")]
 pub struct Stopped;
 
-/// `stop` is asked after at most so many (pair, word)s: a few milliseconds on the slowest kernel.
-pub(super) const POLL_WORDS: usize = 1 << 22;
+/// A piece is at most so many (pair, word)s: a few milliseconds on the slowest kernel. Then `stop` is asked, and candidates
+/// are given up.
+pub(super) const PIECE_WORDS: usize = 1 << 22;
 
-/// Compares all rows of `a`, of `pair.party0`, with all rows of `b`, of `pair.party1`, and appends the keys
-/// of the candidates to `out`, in no particular order. Both tiles must be prepared for one kernel, with one
-/// bit order, and have the size of `spec`.
-pub fn compare_tiles<K: Key>(
+/// Compares all rows of `a`, of `pair.party0`, with all rows of `b`, of `pair.party1`, and gives the keys of the candidates
+/// to `out`, in no particular order, piece by piece. Both tiles must be prepared for one kernel, with one bit order, and
+/// have the size of `spec`.
+pub fn compare_tiles<K: Key, S: Sink<K>>(
     a: &Tile,
     b: &Tile,
     pair: PartyPair,
     spec: &CompareSpec,
-    out: &mut Vec<K>,
+    out: &mut S,
     stop: &dyn Fn() -> bool,
-) -> Result<Stats, Stopped> {
-    compare(a, b, pair, spec, out, stop, None)
+) -> Result<Stats, S::Error> {
+    compare(a, b, Share::WHOLE, pair, spec, out, stop, None)
 }
 
-/// [`compare_tiles`], of the pairs of rows (row of a, row of b) that `accept` accepts, if it is there. It is asked about
-/// candidates only.
-pub(super) fn compare<K: Key>(
+/// One of several shares of all pairs of two tiles: they take about the same time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// From 0.
+    pub(super) number: usize,
+    /// At least 1.
+    pub(super) of: usize,
+}
+
+impl Share {
+    pub(super) const WHOLE: Self = Self { number: 0, of: 1 };
+
+    /// The share's blocks of a tile's rows: every so manieth, as neighbours by popcount have as many partners.
+    fn blocks(self, rows: &Tile) -> impl Iterator<Item = Range<usize>> {
+        let starts = (0..rows.len()).step_by(BLOCK_ROWS).skip(self.number).step_by(self.of);
+        starts.map(|start| start..(start + BLOCK_ROWS).min(rows.len()))
+    }
+}
+
+/// [`compare_tiles`], of a share of the pairs, and of those (row of a, row of b) that `accept` accepts, if it is there. It is
+/// asked about candidates only.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn compare<K: Key, S: Sink<K>>(
     a: &Tile,
     b: &Tile,
+    share: Share,
     pair: PartyPair,
     spec: &CompareSpec,
-    out: &mut Vec<K>,
+    out: &mut S,
     stop: &dyn Fn() -> bool,
     accept: Option<&dyn Fn(u32, u32) -> bool>,
-) -> Result<Stats, Stopped> {
+) -> Result<Stats, S::Error> {
     assert!(a.size() == spec.size && b.size() == spec.size, "tiles and spec must agree on the encoding size");
     assert!(a.kernel() == b.kernel(), "both tiles must be prepared for the same kernel");
-    let found_before = out.len();
-    let pair_index = spec.layout.pair_index(pair);
     let ones: u64 =
         [a, b].iter().flat_map(|tile| tile.popcounts()).map(|&popcount| u64::from(popcount)).sum();
     let inverted = ones * 2 > (a.len() + b.len()) as u64 * spec.size.bits() as u64;
-    let a_is_row = Direction { rows: a, columns: b, inverted, a_is_row: true, halved: worth_halving(a, b) };
-    a_is_row.compare(spec, stop, |queue| settle(&a_is_row, spec, pair_index, queue, out, accept))?;
-    if a_is_row.halved {
+    let halved = worth_halving(a, b);
+    let pair_index = spec.layout.pair_index(pair);
+    let a_is_row =
+        Direction { rows: a, columns: b, inverted, a_is_row: true, halved, spec, pair_index, accept };
+    let mut candidates = a_is_row.compare(share, out, stop)?;
+    if halved {
         let b_is_row = Direction { rows: b, columns: a, a_is_row: false, ..a_is_row };
-        b_is_row.compare(spec, stop, |queue| settle(&b_is_row, spec, pair_index, queue, out, accept))?;
+        candidates += b_is_row.compare(share, out, stop)?;
     }
     if stop() {
-        return Err(Stopped);
+        return Err(Stopped.into());
     }
-    let comparisons = a.len() as u64 * b.len() as u64;
-    Ok(Stats { comparisons, candidates: (out.len() - found_before) as u64 })
+    let rows: usize = share.blocks(a).map(|block| block.len()).sum();
+    Ok(Stats { comparisons: rows as u64 * b.len() as u64, candidates })
 }
 
 /// Whether pairs are compared in the direction that suits them: groups at the border are read twice then.
@@ -143,28 +167,29 @@ struct Direction<'a> {
     a_is_row: bool,
     /// Whether only pairs are compared whose popcounts suit this direction. Equal ones suit the first.
     halved: bool,
+    spec: &'a CompareSpec,
+    pair_index: u32,
+    accept: Option<&'a dyn Fn(u32, u32) -> bool>,
 }
 
 impl Direction<'_> {
-    fn compare(
+    /// Returns the number of candidates.
+    fn compare<K: Key, S: Sink<K>>(
         &self,
-        spec: &CompareSpec,
+        share: Share,
+        out: &mut S,
         stop: &dyn Fn() -> bool,
-        mut settle: impl FnMut(&SurvivorQueue),
-    ) -> Result<(), Stopped> {
+    ) -> Result<u64, S::Error> {
         let (rows, columns) = (self.rows, self.columns);
         let mut plan = LookPlan::new(rows, columns, self.inverted);
         let mut queue = SurvivorQueue::new(rows, columns);
         let mut lists = PlaneLists::new(columns);
         let mut probes = Vec::with_capacity(BLOCK_ROWS);
-        let mut words_since_poll = 0;
-        for start in (0..rows.len()).step_by(BLOCK_ROWS) {
-            let block = start..(start + BLOCK_ROWS).min(rows.len());
+        let (mut candidates, mut words_in_piece) = (0, 0);
+        for block in share.blocks(rows) {
             lists.clear();
-            let partners: Vec<Range<usize>> = block
-                .clone()
-                .map(|row| self.partners(u32::from(rows.popcounts()[row]), &spec.need))
-                .collect();
+            let partners: Vec<Range<usize>> =
+                block.clone().map(|row| self.partners(u32::from(rows.popcounts()[row]))).collect();
             for (row, partners) in block.clone().zip(&partners) {
                 // Rows without partners keep their number in the lists, not more.
                 let wanted = if partners.is_empty() { &[] } else { rows.row(row) };
@@ -179,30 +204,32 @@ impl Direction<'_> {
                 for (list, (row, partners)) in block.clone().zip(&partners).enumerate() {
                     let (from, to) = (partners.start.max(group * size), partners.end.min((group + 1) * size));
                     if from < to {
-                        probes.extend(self.probe(row, list, group, from..to, &lists, &mut plan, &spec.need));
+                        probes.extend(self.probe(row, list, group, from..to, &lists, &mut plan));
                     }
                 }
-                words_since_poll += probes.len() * size * spec.size.words();
-                if words_since_poll >= POLL_WORDS {
-                    words_since_poll = 0;
+                words_in_piece += probes.len() * size * rows.size().words();
+                if words_in_piece >= PIECE_WORDS {
+                    words_in_piece = 0;
                     if stop() {
-                        return Err(Stopped);
+                        return Err(Stopped.into());
                     }
+                    out.settle()?;
                 }
                 for probes in probes.chunks(MAX_ROWS) {
                     let (lists, inverted) = (&lists, self.inverted);
                     let job = FilterJob { rows, columns, group, probes, lists, inverted };
                     rows.kernel().filter(&job, &mut queue);
-                    settle(&queue);
+                    candidates += self.emit(&queue, out.buffer());
                 }
             }
         }
-        Ok(())
+        out.settle()?;
+        Ok(candidates as u64)
     }
 
     /// The places of the columns that a row of this popcount is compared with.
-    fn partners(&self, popcount: u32, need: &NeedTable) -> Range<usize> {
-        let (mut low, mut high) = need.window(popcount);
+    fn partners(&self, popcount: u32) -> Range<usize> {
+        let (mut low, mut high) = self.spec.need.window(popcount);
         if self.halved {
             // Equal popcounts belong to the direction in which a is the row.
             let smaller = u32::from(!self.a_is_row);
@@ -219,7 +246,6 @@ impl Direction<'_> {
     }
 
     /// What to ask of a row about some columns of a group; nothing when their popcounts settle it.
-    #[allow(clippy::too_many_arguments)]
     fn probe(
         &self,
         row: usize,
@@ -228,8 +254,8 @@ impl Direction<'_> {
         columns: Range<usize>,
         lists: &PlaneLists,
         plan: &mut LookPlan,
-        need: &NeedTable,
     ) -> Option<Probe> {
+        let need = &self.spec.need;
         let popcount = u32::from(self.rows.popcounts()[row]);
         let of = |column: usize| u32::from(self.columns.popcounts()[column]);
         // The losses that the pair which can bear most can bear: what is needed grows with the column's popcount, but
@@ -240,43 +266,82 @@ impl Direction<'_> {
         } else {
             popcount.checked_sub(need.need(popcount + of(columns.start)))?
         };
-        let first_planes = plan.planes(slack).min(lists.offsets(list).len());
+        let middle = of(columns.start.midpoint(columns.end));
+        let first_planes = plan.planes(slack, middle).min(lists.offsets(list).len());
         let counted = first_planes.min(lists.planes(list)) as u32;
         let bar = if self.inverted { slack + 1 } else { counted.saturating_sub(slack) };
         let group_start = group * self.columns.rows_per_group();
         let lanes = (columns.start - group_start) as u16..(columns.end - group_start) as u16;
         Some(Probe { row, list, first_planes, bar, lanes })
     }
+
+    /// Appends the keys of those survivors that are candidates, and returns how many.
+    fn emit<K: Key>(&self, queue: &SurvivorQueue, out: &mut Vec<K>) -> usize {
+        let (rows, columns, spec) = (self.rows, self.columns, self.spec);
+        let before = out.len();
+        let mut ranked = Ranked::new();
+        for (survivors, counts) in queue.iter() {
+            let (id_row, popcount) = (rows.ids()[survivors.row], u32::from(rows.popcounts()[survivors.row]));
+            // A mask never reaches past the last row.
+            let end = (survivors.column + LANES).min(columns.len());
+            let ids = &columns.ids()[survivors.column..end];
+            let popcounts = &columns.popcounts()[survivors.column..end];
+            let counted = Counted { mask: survivors.mask, counts, popcount, popcounts, ids };
+            rows.kernel().rank(&counted, &spec.need, &spec.ranks, &mut ranked);
+            let found = ranked.iter();
+            let key = |rank, a, b| spec.layout.encode::<K>(rank, self.pair_index, a, b);
+            match (self.accept, self.a_is_row) {
+                (None, true) => out.extend(found.map(|(rank, id)| key(rank, id_row, id))),
+                (None, false) => out.extend(found.map(|(rank, id)| key(rank, id, id_row))),
+                (Some(accept), a_is_row) => {
+                    let pairs =
+                        found.map(|(rank, id)| (rank, if a_is_row { (id_row, id) } else { (id, id_row) }));
+                    let accepted = pairs.filter(|&(_, (a, b))| accept(a, b));
+                    out.extend(accepted.map(|(rank, (a, b))| key(rank, a, b)));
+                }
+            }
+        }
+        out.len() - before
+    }
 }
 
-/// Appends the keys of those survivors that are candidates.
-fn settle<K: Key>(
-    direction: &Direction,
-    spec: &CompareSpec,
-    pair_index: u32,
-    queue: &SurvivorQueue,
-    out: &mut Vec<K>,
-    accept: Option<&dyn Fn(u32, u32) -> bool>,
-) {
-    let (rows, columns) = (direction.rows, direction.columns);
-    let mut ranked = Ranked::new();
-    for (survivors, counts) in queue.iter() {
-        let (id_row, popcount) = (rows.ids()[survivors.row], u32::from(rows.popcounts()[survivors.row]));
-        // A mask never reaches past the last row.
-        let end = (survivors.column + LANES).min(columns.len());
-        let ids = &columns.ids()[survivors.column..end];
-        let popcounts = &columns.popcounts()[survivors.column..end];
-        let counted = Counted { mask: survivors.mask, counts, popcount, popcounts, ids };
-        rows.kernel().rank(&counted, &spec.need, &spec.ranks, &mut ranked);
-        let found = ranked.iter();
-        let key = |rank, a, b| spec.layout.encode::<K>(rank, pair_index, a, b);
-        match (accept, direction.a_is_row) {
-            (None, true) => out.extend(found.map(|(rank, id)| key(rank, id_row, id))),
-            (None, false) => out.extend(found.map(|(rank, id)| key(rank, id, id_row))),
-            (Some(accept), a_is_row) => {
-                let pairs =
-                    found.map(|(rank, id)| (rank, if a_is_row { (id_row, id) } else { (id, id_row) }));
-                out.extend(pairs.filter(|&(_, (a, b))| accept(a, b)).map(|(rank, (a, b))| key(rank, a, b)));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::encoding::Encodings;
+    use crate::matching::kernel::Kernel;
+    use crate::matching::order::BitOrder;
+
+    #[test]
+    fn shares_are_together_the_whole() {
+        let size = EncodingSize::new(8).unwrap();
+        let tile = |rows: u64, salt: u64| {
+            let word = |row: u64| {
+                let random = (row + salt).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                (random ^ random >> 29) & ((random >> 7) | (row % 5))
+            };
+            let bytes: Vec<u8> = (0..rows).flat_map(|row| word(row).to_le_bytes()).collect();
+            let encodings = Encodings::from_bytes(size, bytes).unwrap();
+            Tile::prepare(Kernel::detect(), &encodings, 0..rows as u32, &BitOrder::identity())
+        };
+        let spec = CompareSpec::new(size, Threshold::new(0.7).unwrap(), &[3300, 3500]).unwrap();
+        for (a, b) in [(tile(3300, 1), tile(3500, 9)), (tile(900, 1), tile(20, 9))] {
+            let of_share = |share| {
+                let mut keys = Vec::<u64>::new();
+                let pair = PartyPair::new(0, 1);
+                let stats = compare(&a, &b, share, pair, &spec, &mut keys, &|| false, None).unwrap();
+                assert_eq!(stats.candidates, keys.len() as u64);
+                (keys, stats.comparisons)
+            };
+            let (mut whole, comparisons) = of_share(Share::WHOLE);
+            whole.sort_unstable();
+            assert!(!whole.is_empty());
+            for of in [2, 3, 40] {
+                let shares: Vec<_> = (0..of).map(|number| of_share(Share { number, of })).collect();
+                assert_eq!(shares.iter().map(|(_, comparisons)| comparisons).sum::<u64>(), comparisons);
+                let mut together: Vec<u64> = shares.into_iter().flat_map(|(keys, _)| keys).collect();
+                together.sort_unstable();
+                assert!(together == whole, "{of} shares");
             }
         }
     }

@@ -20,6 +20,10 @@ pub(crate) struct Line([u64; LINE_WORDS]);
 
 const LINE_WORDS: usize = 8;
 
+/// A good number of rows: tiles of 1024-bit encodings are then 8 MiB. The more there are, the closer in popcount are the rows of
+/// a group, and the more columns is a row's list of planes made for; beyond this there is little to gain.
+pub const TILE_ROWS: usize = 32 * 1024;
+
 /// Rows prepared for comparing with one kernel.
 #[derive(Clone)]
 pub struct Tile {

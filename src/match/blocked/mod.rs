@@ -16,9 +16,9 @@ use super::encoding::Encodings;
 use super::kernel::Kernel;
 use super::key::{Key, PartyPair};
 use super::order::BitOrder;
-use super::search::{CompareSpec, Stats, Stopped, compare};
+use super::search::{CompareSpec, Share, Stats, Stopped, compare};
 use super::sink::Sink;
-use super::tile::Tile;
+use super::tile::{TILE_ROWS, Tile};
 
 /// Part of a common block: rows by their position in the block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +46,7 @@ impl BlockSlice {
 }
 
 /// Slices with fewer rows than this on a side are not worth a tile.
-const TILE_ROWS: usize = 96;
-
-/// Pairs of a large slice between two looks at what was found, if it has enough rows for that.
-const PIECE: usize = 1 << 22;
+const LEAST_ROWS: usize = 96;
 
 /// Fetching a row takes as long as so many comparisons. Without it millions of tiny blocks would be one batch.
 const ROW_COST: u64 = 200;
@@ -160,7 +157,7 @@ pub fn compare_blocks<K: Key, S: Sink<K>>(
         stats.comparisons += slice.comparisons();
         let rows_a = &a.index.block(slice.block_a)[slice.rows_a.start as usize..slice.rows_a.end as usize];
         let rows_b = &b.index.block(slice.block_b)[slice.rows_b.start as usize..slice.rows_b.end as usize];
-        if rows_a.len().min(rows_b.len()) < TILE_ROWS {
+        if rows_a.len().min(rows_b.len()) < LEAST_ROWS {
             if small.push(slice.block_a, rows_a, rows_b, out)? && stop() {
                 return Err(Stopped.into());
             }
@@ -169,12 +166,13 @@ pub fn compare_blocks<K: Key, S: Sink<K>>(
         let accept = |row_a, row_b| {
             plan.counterparts.is_smallest_shared(a.index, row_a, b.index, row_b, slice.block_a)
         };
-        let tile_b = Tile::gather(kernel, b.encodings, rows_b, order);
-        for rows_a in rows_a.chunks((PIECE / rows_b.len()).max(TILE_ROWS)) {
-            let tile_a = Tile::gather(kernel, a.encodings, rows_a, order);
-            let keys = out.buffer();
-            stats.candidates += compare(&tile_a, &tile_b, pair, spec, keys, stop, Some(&accept))?.candidates;
-            out.settle()?;
+        for rows_b in rows_b.chunks(TILE_ROWS) {
+            let tile_b = Tile::gather(kernel, b.encodings, rows_b, order);
+            for rows_a in rows_a.chunks(TILE_ROWS) {
+                let tile_a = Tile::gather(kernel, a.encodings, rows_a, order);
+                let found = compare(&tile_a, &tile_b, Share::WHOLE, pair, spec, out, stop, Some(&accept))?;
+                stats.candidates += found.candidates;
+            }
         }
     }
     small.settle(out)?;

@@ -9,7 +9,7 @@ use super::{BlockPlan, Blocked};
 use crate::matching::encoding::Encodings;
 use crate::matching::kernel::Kernel;
 use crate::matching::key::{Key, PartyPair};
-use crate::matching::search::{CompareSpec, POLL_WORDS};
+use crate::matching::search::{CompareSpec, PIECE_WORDS};
 use crate::matching::sink::Sink;
 
 /// Words gathered per side at most: 32 KiB.
@@ -84,7 +84,7 @@ impl<'a> SmallSlices<'a> {
             }
         }
         self.words_since_poll += rows_a.len() * rows_b.len() * self.spec.size.words() + 64;
-        let poll = self.words_since_poll >= POLL_WORDS;
+        let poll = self.words_since_poll >= PIECE_WORDS;
         if poll {
             self.words_since_poll = 0;
         }

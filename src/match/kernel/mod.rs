@@ -42,7 +42,7 @@ use job::{Counts, Survivors};
 pub(crate) use job::{FilterJob, LANES, MAX_ROWS, Probe, SurvivorQueue};
 pub(crate) use lists::{PLANES_STEP, PlaneLists};
 pub(crate) use rank::{Counted, Ranked};
-pub(crate) use sliced::{NUMBERS_COST, lane_cost};
+pub(crate) use sliced::NUMBERS_COST;
 
 /// An implementation that this machine can run. Only [`detect`](Kernel::detect),
 /// [`available`](Kernel::available) and [`KernelChoice::resolve`] make one, so holding one proves that its

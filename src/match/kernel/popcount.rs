@@ -24,9 +24,26 @@ pub(crate) fn count_bytes(bytes: &[u8]) -> u32 {
     count_bytes_generic(bytes)
 }
 
+/// Tells, for the end of each word, how many bits are set in the row but not in the column up to there; `inverted`: in the
+/// column but not in the row.
+#[inline]
+pub(crate) fn count_losses(row: &[u64], column: &[u64], inverted: bool, tell: impl FnMut(usize, u32)) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("popcnt") {
+        // SAFETY: the instruction was just detected.
+        return unsafe { popcnt::count_losses(row, column, inverted, tell) };
+    }
+    count_losses_generic(row, column, inverted, tell);
+}
+
 #[cfg(target_arch = "x86_64")]
 mod popcnt {
     use super::*;
+
+    #[target_feature(enable = "popcnt")]
+    pub(super) fn count_losses(row: &[u64], column: &[u64], inverted: bool, tell: impl FnMut(usize, u32)) {
+        count_losses_generic(row, column, inverted, tell);
+    }
 
     #[target_feature(enable = "popcnt")]
     pub(super) fn count_rows(rows: &[u64], words: usize, out: &mut Vec<u16>) {
@@ -48,6 +65,15 @@ fn count_rows_generic(rows: &[u64], words: usize, out: &mut Vec<u16>) {
             count += word.count_ones();
         }
         out.push(count as u16);
+    }
+}
+
+#[inline(always)]
+fn count_losses_generic(row: &[u64], column: &[u64], inverted: bool, mut tell: impl FnMut(usize, u32)) {
+    let mut losses = 0;
+    for (word, (x, y)) in row.iter().zip(column).enumerate() {
+        losses += (if inverted { !x & y } else { x & !y }).count_ones();
+        tell(word, losses);
     }
 }
 

@@ -26,7 +26,7 @@ use super::lists::PLANES_STEP;
 pub(crate) const NUMBERS_COST: usize = 200;
 
 /// What it costs to count a lane alone, row against row of so many words: again in planes.
-pub(crate) fn lane_cost(words: usize) -> usize {
+fn lane_cost(words: usize) -> usize {
     16 + words
 }
 
@@ -149,11 +149,17 @@ impl<R: Register> Counters<R> {
                 self.low[5] = sum;
                 self.ripple(carry_64);
             }
-            for step in rest {
-                let mut carry = self.sixteen(base, step);
-                (self.low[4], carry) = self.low[4].add_two(carry);
-                (self.low[5], carry) = self.low[5].add_two(carry);
-                self.ripple(carry);
+            if !rest.is_empty() {
+                let mut carry_16 = [R::load(BITS[0].0.as_ptr()); 3];
+                for (carry_16, step) in carry_16.iter_mut().zip(rest) {
+                    *carry_16 = self.sixteen(base, step);
+                }
+                let (sum, first) = self.low[4].add(carry_16[0], carry_16[1]);
+                let (sum, second) = sum.add_two(carry_16[2]);
+                self.low[4] = sum;
+                let (sum, carry_64) = self.low[5].add(first, second);
+                self.low[5] = sum;
+                self.ripple(carry_64);
             }
         }
     }
