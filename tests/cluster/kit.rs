@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::service::{self, wait_for};
-use crate::stack::{Daemon, Minio, Nginx, Postgres, Proxy, RedisSet, free_ports};
+use crate::stack::{Daemon, Minio, Nginx, Postgres, Proxy, RedisSet, free_ports, stores_environment};
 
 /// One cluster at a time: two would only slow each other down.
 static TURN: Mutex<()> = Mutex::new(());
@@ -55,29 +55,10 @@ impl Cluster {
         let to_minio = Proxy::start(minio_port);
         let to_postgres = proxies.then(|| Proxy::start(postgres.port()));
         let database = to_postgres.as_ref().map_or(postgres.port(), Proxy::port);
-        let (access, secret) = minio.root();
-        let mut environment: Vec<(String, String)> = [
-            ("DATABASE_SERVER", format!("127.0.0.1:{database}")),
-            ("DATABASE", DATABASE.to_owned()),
-            ("DATABASE_USER", postgres.user().to_owned()),
-            ("DATABASE_PASSWORD", postgres.password().to_owned()),
-            ("REDIS_SERVER", redis.sentinels()),
-            ("REDIS_USE_SENTINEL", "true".to_owned()),
-            ("REDIS_PASSWORD", RedisSet::PASSWORD.to_owned()),
-            ("REDIS_SENTINEL_PASSWORD", RedisSet::SENTINEL_PASSWORD.to_owned()),
-            ("MINIO_SERVER", format!("127.0.0.1:{}", to_minio.port())),
-            ("MINIO_ACCESS_KEY", access.to_owned()),
-            ("MINIO_SECRET_KEY", secret.to_owned()),
-            ("MINIO_BUCKET", BUCKET.to_owned()),
-            ("UPLOAD_OBJECT_STORE_ACCESS_KEY", access.to_owned()),
-            ("UPLOAD_OBJECT_STORE_SECRET_KEY", secret.to_owned()),
-            ("DOWNLOAD_OBJECT_STORE_ACCESS_KEY", access.to_owned()),
-            ("DOWNLOAD_OBJECT_STORE_SECRET_KEY", secret.to_owned()),
-            ("RATE_LIMIT", "0".to_owned()),
-            ("CONCURRENCY", "2".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec();
+        let objects = format!("127.0.0.1:{}", to_minio.port());
+        let mut environment = stores_environment(&postgres, database, &minio, &objects, &redis, DATABASE);
+        let ours = [("MINIO_BUCKET", BUCKET), ("CONCURRENCY", "2")];
+        environment.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
         environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut cluster = Self {
             workers: Vec::new(),

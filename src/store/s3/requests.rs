@@ -101,7 +101,7 @@ impl Requests {
             Ok(Ok((status, _))) if status.is_success() => Ok(()),
             Ok(Ok((StatusCode::NOT_FOUND, _))) => Err(StoreError::NoBucket(self.bucket_url.clone())),
             Ok(Ok((status, _))) => Err(self.failure(status, "")),
-            Ok(Err(Failure { error, .. })) => Err(error),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(StoreError::Unavailable(format!("{} doesn't answer", self.bucket_url))),
         }
     }
@@ -212,9 +212,8 @@ impl Requests {
         key: &str,
         query: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, String), Failure> {
-        let credential =
-            self.credentials.get_credential().await.map_err(|error| Failure::lasting(error.into()))?;
+    ) -> StoreResult<(StatusCode, String)> {
+        let credential = self.credentials.get_credential().await?;
         let slash = if key.is_empty() { "" } else { "/" };
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{slash}{}{mark}{query}", self.bucket_url, utf8_percent_encode(key, KEY));
@@ -224,38 +223,23 @@ impl Requests {
     }
 }
 
-/// Why a request wasn't answered.
-#[derive(Debug)]
-pub struct Failure {
-    /// What happened.
-    pub error: StoreError,
-    /// Whether another try may help.
-    pub passing: bool,
-}
-
-impl Failure {
-    fn lasting(error: StoreError) -> Self {
-        Self { error, passing: false }
-    }
-}
-
 /// Sends a request until it is answered by something other than a failure of the server's, or patience is at its end.
 ///
 /// # Errors
 /// The last try's failure.
 pub async fn patiently<F>(once: impl Fn() -> F) -> StoreResult<(StatusCode, String)>
 where
-    F: Future<Output = Result<(StatusCode, String), Failure>>,
+    F: Future<Output = StoreResult<(StatusCode, String)>>,
 {
     let (begun, mut pause) = (Instant::now(), PAUSES.0);
     loop {
         let answer = once().await;
         let again = match &answer {
             Ok((status, _)) => passes(*status),
-            Err(failure) => failure.passing,
+            Err(error) => error.is_transient(),
         };
         if !again || begun.elapsed() > PATIENCE {
-            return answer.map_err(|failure| failure.error);
+            return answer;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSES.1);
@@ -273,18 +257,16 @@ pub async fn signed(
     credential: &AwsCredential,
     service: &str,
     region: &str,
-) -> Result<(StatusCode, String), Failure> {
-    let wrong = |why: &dyn std::fmt::Display| Failure::lasting(StoreError::Backend(format!("{url}: {why}")));
+) -> StoreResult<(StatusCode, String)> {
+    let wrong = |why: &dyn std::fmt::Display| StoreError::Backend(format!("{url}: {why}"));
     *request.uri_mut() = url.parse().map_err(|error: hyper::http::uri::InvalidUri| wrong(&error))?;
-    AwsAuthorizer::new(credential, service, region)
-        .try_authorize(&mut request, None)
-        .map_err(|error| Failure::lasting(error.into()))?;
+    AwsAuthorizer::new(credential, service, region).try_authorize(&mut request, None)?;
     // The query of a request may hold keys of objects, but nothing secret.
     let failed = |error: object_store::client::HttpError| {
         let text = format!("{}: {}", url.split('?').next().unwrap_or_default(), causes(&error));
         match breaks(error.kind()) {
-            true => Failure { error: StoreError::Unavailable(text), passing: true },
-            false => Failure::lasting(StoreError::Backend(text)),
+            true => StoreError::Unavailable(text),
+            false => StoreError::Backend(text),
         }
     };
     let response = client.execute(request).await.map_err(failed)?;
