@@ -20,7 +20,7 @@ const SAMPLE: usize = 32;
 const WORTH_A_SAMPLE: usize = 1 << 18;
 /// Numbers of planes that are looked at: about so many.
 const CHOICES: usize = 64;
-/// Slacks and popcounts that are told apart, of encodings of any size.
+/// Slacks and popcounts that are told apart at most, of encodings of any size.
 const SLACKS: usize = 256;
 const POPCOUNTS: usize = 64;
 /// What a lane costs that must be counted alone, looked up and packed, in planes that could be added meanwhile.
@@ -30,10 +30,10 @@ const SURVIVOR: f64 = 150.0;
 pub(super) struct LookPlan {
     /// Without one: after all planes.
     curve: Option<Curve>,
-    /// What has been worked out, by popcount in steps of `popcount_step`, then slack in steps of `slack_step`; 0: not yet.
+    /// What has been worked out, by popcount in steps of 2^`popcount_shift`, then slack in steps of 2^`slack_shift`; 0: not yet.
     planes: Vec<u16>,
-    popcount_step: usize,
-    slack_step: usize,
+    popcount_shift: u32,
+    slack_shift: u32,
     /// Places in `planes` for one popcount.
     slacks: usize,
     /// Numbers of planes that come into question are multiples of it.
@@ -51,15 +51,16 @@ impl LookPlan {
         let worth_it = rows.len().saturating_mul(columns.len()) >= WORTH_A_SAMPLE;
         let curve = worth_it.then(|| Curve::of_sample(rows, columns, inverted));
         let bits = rows.size().bits();
-        let [slack_step, popcount_step] = [SLACKS, POPCOUNTS].map(|steps| bits.div_ceil(steps));
-        let slacks = bits / slack_step + 1;
-        let places = if worth_it { slacks * (bits / popcount_step + 1) } else { 0 };
+        let [slack_shift, popcount_shift] =
+            [SLACKS, POPCOUNTS].map(|most| bits.div_ceil(most).next_power_of_two().ilog2());
+        let slacks = (bits >> slack_shift) + 1;
+        let places = if worth_it { slacks * ((bits >> popcount_shift) + 1) } else { 0 };
         let all = curve.as_ref().map_or(0, |curve| curve.planes() as usize);
         Self {
             curve,
             planes: vec![0; places],
-            popcount_step,
-            slack_step,
+            popcount_shift,
+            slack_shift,
             slacks,
             step: (all / CHOICES).next_multiple_of(PLANES_STEP).max(PLANES_STEP),
             lanes: columns.rows_per_group() as f64,
@@ -72,11 +73,11 @@ impl LookPlan {
     #[inline]
     pub(super) fn planes(&mut self, slack: u32, popcount: u32) -> usize {
         let Some(curve) = &self.curve else { return usize::MAX };
-        let (slack, popcount) = (slack as usize / self.slack_step, popcount as usize / self.popcount_step);
-        let at = popcount * self.slacks + slack;
+        let (slack, popcount) = (slack >> self.slack_shift, popcount >> self.popcount_shift);
+        let at = popcount as usize * self.slacks + slack as usize;
         if self.planes[at] == 0 {
-            let middle = |number: usize, step: usize| (number as f64 + 0.5) * step as f64 - 0.5;
-            let (slack, popcount) = (middle(slack, self.slack_step), middle(popcount, self.popcount_step));
+            let middle = |number: u32, shift: u32| (f64::from(number) + 0.5) * f64::from(1 << shift) - 0.5;
+            let (slack, popcount) = (middle(slack, self.slack_shift), middle(popcount, self.popcount_shift));
             self.planes[at] = self.cheapest(curve, slack, popcount);
         }
         usize::from(self.planes[at])
