@@ -136,12 +136,13 @@ fn a_soaked_cluster_loses_nothing_and_leaks_nothing() {
     cluster.sql("UPDATE projects SET expires = 1");
 
     println!("{}", tally.lines());
-    println!("said by the service:\n{}", said(&cluster.logs()));
+    let logs = cluster.logs();
+    println!("said by the service:\n{}", said(&logs));
     let [serve, work] = early_memory.expect("a quarter of the time");
     let most_memory = [serve + 64, work + 64 + CACHES];
     // A writer that has lost its lease with the database out of reach leaves what it wrote, and says so unless it is killed.
     let left = ["what the task wrote too late is left", "a broken upload could not be given back"];
-    let told = cluster.logs().lines().filter(|line| left.iter().any(|text| line.contains(text))).count();
+    let told = logs.lines().filter(|line| left.iter().any(|text| line.contains(text))).count();
     let most_debris = 2 + tally.of("fault: ") / 50 + told as u64;
     leaks::none(&cluster, temporary.path(), &before, most_memory, most_debris);
     println!("nothing is left after {:.0} s", start.elapsed().as_secs_f64());
