@@ -104,7 +104,12 @@ impl Store {
 
     /// Opens an object for writing; it replaces one of the same name when it is finished.
     pub fn writer(&self, name: &str) -> Writer {
-        Writer::new(self.inner.clone(), ObjectPath::from(name), matches!(self.kind, Kind::S3(_)))
+        let (part, parts_stay) = match self.kind {
+            Kind::Memory => (writer::BUCKET_PART, false),
+            Kind::Directory(_) => (writer::FILE_PART, false),
+            Kind::S3(_) => (writer::BUCKET_PART, true),
+        };
+        Writer::new(self.inner.clone(), ObjectPath::from(name), part, parts_stay)
     }
 
     /// Writes a small object at once.

@@ -8,14 +8,19 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
 
 use super::{StoreError, StoreResult, timed};
 
-/// Bytes per part. S3 wants at least 5 MiB and at most 10 000 parts: this allows 80 GB.
-const PART: usize = 8 << 20;
+/// Bytes per part in a bucket. S3 wants at least 5 MiB and at most 10 000 parts: this allows 80 GB.
+pub(super) const BUCKET_PART: usize = 8 << 20;
+
+/// Bytes that are written to a file at once: so few that the processor's cache still holds them.
+pub(super) const FILE_PART: usize = 1 << 20;
 
 /// An object being written. Nothing is visible before [`Writer::finish`].
 pub struct Writer {
     store: Arc<dyn ObjectStore>,
     path: ObjectPath,
     buffer: BytesMut,
+    /// Bytes per part.
+    part: usize,
     parts: Option<Box<dyn MultipartUpload>>,
     /// Whether parts outlive a writer that is dropped.
     parts_stay: bool,
@@ -23,8 +28,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, path: ObjectPath, parts_stay: bool) -> Self {
-        Self { store, path, buffer: BytesMut::new(), parts: None, parts_stay, written: 0 }
+    pub(super) fn new(store: Arc<dyn ObjectStore>, path: ObjectPath, part: usize, parts_stay: bool) -> Self {
+        Self { store, path, buffer: BytesMut::new(), part, parts: None, parts_stay, written: 0 }
     }
 
     /// Bytes taken so far.
@@ -39,12 +44,15 @@ impl Writer {
     pub async fn write(&mut self, bytes: &[u8]) -> StoreResult<()> {
         self.written += bytes.len() as u64;
         let mut rest = bytes;
-        while self.buffer.len() + rest.len() >= PART {
-            let (now, later) = rest.split_at(PART - self.buffer.len());
+        while self.buffer.len() + rest.len() >= self.part {
+            let (now, later) = rest.split_at(self.part - self.buffer.len());
             self.buffer.extend_from_slice(now);
             rest = later;
-            let part = self.buffer.split().freeze();
-            self.put_part(part).await?;
+            let part = std::mem::take(&mut self.buffer).freeze();
+            self.put_part(part.clone()).await?;
+            // The same memory for the next part, unless the store still holds on to it.
+            self.buffer = part.try_into_mut().unwrap_or_default();
+            self.buffer.clear();
         }
         self.buffer.extend_from_slice(rest);
         Ok(())

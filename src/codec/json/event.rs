@@ -57,4 +57,10 @@ pub trait Handler {
 
     /// Takes one event; an error ends the lexing.
     fn event(&mut self, event: Event<'_>) -> Result<(), Self::Error>;
+
+    /// May take a string value without escapes before it is checked, if its bytes are such that it is right: UTF-8 without control
+    /// characters. False leaves it to the checks, after which it comes as an event. Saves two passes over most of an upload.
+    fn take_unchecked(&mut self, _string: &[u8]) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
 }

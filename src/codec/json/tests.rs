@@ -47,6 +47,14 @@ impl Handler for Tree {
         }
         Ok(())
     }
+
+    fn take_unchecked(&mut self, string: &[u8]) -> Result<bool, LexError> {
+        let simple = string.iter().all(u8::is_ascii_alphanumeric);
+        if simple {
+            self.put(String::from_utf8_lossy(string).into());
+        }
+        Ok(simple)
+    }
 }
 
 /// Lexes `text`, cut at `cuts` (positions modulo what is left).

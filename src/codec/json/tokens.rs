@@ -41,6 +41,12 @@ impl Lexer {
         let rest = &chunk[at..];
         let stop = memchr2(b'"', b'\\', rest);
         let plain = &rest[..stop.unwrap_or(rest.len())];
+        let whole = !key && self.partial.is_empty() && stop.is_some_and(|stop| rest[stop] == b'"');
+        if whole && plain.len() <= self.limits.max_token && handler.take_unchecked(plain)? {
+            self.token = Token::None;
+            self.after_value();
+            return Ok(at + plain.len() + 1);
+        }
         if let Some(bad) = control_character(plain) {
             return Err(self.error(at + bad, LexErrorKind::ControlCharacter(plain[bad])).into());
         }

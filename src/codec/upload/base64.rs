@@ -37,10 +37,16 @@ impl fmt::Display for Base64Problem {
     }
 }
 
+/// Decodes a text without line breaks into `bytes`, replacing what was there; false if it is not right. One that is right is ASCII
+/// without control characters.
+pub(super) fn decode_at_once(text: &[u8], bytes: &mut Vec<u8>) -> bool {
+    bytes.clear();
+    STANDARD.decode_append(text, bytes).is_ok()
+}
+
 /// Decodes `text` into `bytes`, replacing what was there. Line breaks are skipped.
 pub(super) fn decode(text: &str, bytes: &mut Vec<u8>) -> Result<(), Base64Problem> {
-    bytes.clear();
-    if STANDARD.decode_append(text, bytes).is_ok() {
+    if decode_at_once(text.as_bytes(), bytes) {
         return Ok(());
     }
     // Rare: line breaks, which the decoder refuses, or a broken text.

@@ -97,4 +97,8 @@ impl<S: UploadSink> Handler for Feed<'_, S> {
     fn event(&mut self, event: Event<'_>) -> Result<(), Self::Error> {
         self.state.event(event, self.sink)
     }
+
+    fn take_unchecked(&mut self, string: &[u8]) -> Result<bool, Self::Error> {
+        self.state.take_base64(string, self.sink)
+    }
 }

@@ -173,6 +173,30 @@ impl State {
             return Err(UploadError::TooManyRecords { max: self.options.max_records }.into());
         }
         base64::decode(text, &mut self.bytes).map_err(|problem| UploadError::Base64 { index, problem })?;
+        self.admit(sink)
+    }
+
+    /// Takes a string that is nothing but an encoding in its place; false if it is not that simple.
+    pub(super) fn take_base64<S: UploadSink>(
+        &mut self,
+        text: &[u8],
+        sink: &mut S,
+    ) -> Result<bool, FeedError<S::Error>> {
+        let in_place = matches!(self.position, Position::Encodings | Position::Record(false));
+        let counts = self.count < self.options.max_records;
+        if !(in_place && counts && base64::decode_at_once(text, &mut self.bytes)) {
+            return Ok(false);
+        }
+        if let Position::Record(filled) = &mut self.position {
+            *filled = true;
+        }
+        self.admit(sink)?;
+        Ok(true)
+    }
+
+    /// Takes the encoding that has been decoded.
+    fn admit<S: UploadSink>(&mut self, sink: &mut S) -> Result<(), FeedError<S::Error>> {
+        let index = self.count;
         self.count += 1;
         if self.sizes.admit(index, &mut self.bytes) {
             sink.encoding(index, &self.bytes).map_err(FeedError::Sink)?;
