@@ -22,7 +22,7 @@ use crate::matching::key::PartyPair;
 use crate::matching::score::{SCORE_BINS, ScoreBins};
 use crate::matching::search::{Stats, compare_tiles};
 use crate::matching::sink::Sink;
-use crate::matching::tile::TILE_ROWS;
+use crate::matching::tile::tile_ranges;
 use crate::store::name;
 use crate::telemetry::metrics;
 
@@ -72,11 +72,10 @@ async fn search<K: FileKey>(
             let tile = |number, rows| async move {
                 context.tile(comparison, party(facts, number)?, size, rows, &facts.order).await
             };
-            for start0 in (rows0.0..rows0.1).step_by(TILE_ROWS) {
-                let a_rows = (start0, start0.saturating_add(TILE_ROWS as u32).min(rows0.1));
-                for start1 in (rows1.0..rows1.1).step_by(TILE_ROWS) {
-                    let b_rows = (start1, start1.saturating_add(TILE_ROWS as u32).min(rows1.1));
-                    let (a, b) = tokio::try_join!(tile(party0, a_rows), tile(party1, b_rows))?;
+            for a_rows in tile_ranges(rows0.0..rows0.1) {
+                for b_rows in tile_ranges(rows1.0..rows1.1) {
+                    let comparisons = a_rows.len() as u64 * b_rows.len() as u64;
+                    let (a, b) = tokio::try_join!(tile(party0, a_rows.clone()), tile(party1, b_rows))?;
                     let (facts, cancelled) = (facts.clone(), cancelled.clone());
                     found = blocking(move || {
                         let stop = || cancelled.load(Ordering::Relaxed);
@@ -84,7 +83,7 @@ async fn search<K: FileKey>(
                         Ok(found)
                     })
                     .await?;
-                    progress.add(u64::from(a_rows.1 - a_rows.0) * u64::from(b_rows.1 - b_rows.0));
+                    progress.add(comparisons);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Encodings and blocks, from objects into the forms that the matching engine takes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
@@ -23,7 +24,7 @@ pub(super) const ENTRY: usize = 400;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct TileKey {
     pub object: String,
-    pub rows: (u32, u32),
+    pub rows: Range<u32>,
     pub comparison: i64,
 }
 
@@ -72,13 +73,13 @@ impl JobContext {
         &self,
         party: &PartyFacts,
         size: EncodingSize,
-        rows: (u32, u32),
+        rows: Range<u32>,
     ) -> Result<Encodings, JobError> {
         let object = party.encodings_object.as_str();
         let wrong = || {
             JobError::Permanent(format!("the encodings of party {} are not what was uploaded", party.index))
         };
-        let bytes = if rows == (0, party.count) {
+        let bytes = if rows == (0..party.count) {
             let (length, mut stream) = self.store.stream(object).await?;
             let mut reader = EncodingReader::default();
             let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
@@ -103,7 +104,7 @@ impl JobContext {
             if file.size as usize != size.bytes() || file.count != u64::from(party.count) {
                 return Err(wrong());
             }
-            let range = file.row_range_bytes(u64::from(rows.0)..u64::from(rows.1))?;
+            let range = file.row_range_bytes(u64::from(rows.start)..u64::from(rows.end))?;
             self.store.read_range(object, range).await?.into()
         };
         Encodings::from_bytes(size, &bytes).map_err(|error| JobError::Permanent(error.to_string()))
@@ -115,16 +116,16 @@ impl JobContext {
         comparison: i64,
         party: &PartyFacts,
         size: EncodingSize,
-        rows: (u32, u32),
+        rows: Range<u32>,
         order: &BitOrder,
     ) -> Result<Arc<PreparedTile>, JobError> {
-        let key = TileKey { object: party.encodings_object.clone(), rows, comparison };
+        let key = TileKey { object: party.encodings_object.clone(), rows: rows.clone(), comparison };
         let load = async {
-            let encodings = self.load_rows(party, size, rows).await?;
+            let encodings = self.load_rows(party, size, rows.clone()).await?;
             let (kernel, order) = (self.settings.kernel, order.clone());
             blocking(move || {
-                let all = 0..rows.1 - rows.0;
-                Ok(PreparedTile(Tile::prepare(kernel, &encodings, all, &order).starting_at(rows.0)))
+                let all = 0..rows.end - rows.start;
+                Ok(PreparedTile(Tile::prepare(kernel, &encodings, all, &order).starting_at(rows.start)))
             })
             .await
         };
@@ -137,7 +138,7 @@ impl JobContext {
         party: &PartyFacts,
         size: EncodingSize,
     ) -> Result<Arc<PartyEncodings>, JobError> {
-        let load = async { Ok(PartyEncodings(self.load_rows(party, size, (0, party.count)).await?)) };
+        let load = async { Ok(PartyEncodings(self.load_rows(party, size, 0..party.count).await?)) };
         self.encodings.get(&party.encodings_object, load).await
     }
 

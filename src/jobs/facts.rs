@@ -100,7 +100,7 @@ impl JobContext {
             let size = encoding_size(&record)?;
             let mut samples = Vec::with_capacity(parties.len());
             for party in &parties {
-                samples.push(self.load_rows(party, size, (0, party.count.min(SAMPLE))).await?);
+                samples.push(self.load_rows(party, size, 0..party.count.min(SAMPLE)).await?);
             }
             let rows: Vec<u32> = parties.iter().map(|party| party.count).collect();
             let (spec, order) = blocking(move || {

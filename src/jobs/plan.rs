@@ -9,6 +9,7 @@ use super::{JobContext, JobError};
 use crate::db::ledger::{Outcome, Plan};
 use crate::domain::task::{BLOCK_CUT, Part, PlannedPart};
 use crate::domain::{ProjectId, RunId};
+use crate::matching::tile::even_ranges;
 
 /// Parts that a comparison is cut into at least, if it is large enough: work for many processors, and progress to look at.
 const PARTS: u64 = 16;
@@ -47,9 +48,10 @@ fn by_rows(parties: &[PartyFacts], aim: u64) -> Vec<PlannedPart> {
     let mut parts = Vec::new();
     for (a, b) in pairs(parties) {
         let (steps0, steps1) = steps(a.count, b.count, target);
-        for rows0 in ranges(a.count, steps0) {
-            for rows1 in ranges(b.count, steps1) {
-                let comparisons = u64::from(rows0.1 - rows0.0) * u64::from(rows1.1 - rows1.0);
+        for rows0 in even_ranges(0..a.count, steps0) {
+            for rows1 in even_ranges(0..b.count, steps1) {
+                let comparisons = rows0.len() as u64 * rows1.len() as u64;
+                let (rows0, rows1) = ((rows0.start, rows0.end), (rows1.start, rows1.end));
                 let part = Part::Rows { party0: a.index, party1: b.index, rows0, rows1 };
                 parts.push(PlannedPart { part, comparisons });
             }
@@ -66,12 +68,6 @@ fn steps(rows0: u32, rows1: u32, target: u64) -> (u32, u32) {
     let width1 = (target / width0).max(1);
     let count = |rows: u32, width: u64| u64::from(rows).div_ceil(width) as u32;
     (count(rows0, width0), count(rows1, width1))
-}
-
-/// `steps` ranges of nearly the same length that cover all rows.
-fn ranges(rows: u32, steps: u32) -> impl Iterator<Item = (u32, u32)> {
-    let at = move |step: u32| (u64::from(rows) * u64::from(step) / u64::from(steps.max(1))) as u32;
-    (0..steps).map(move |step| (at(step), at(step + 1)))
 }
 
 async fn by_blocks(

@@ -16,7 +16,7 @@ use super::key::{Key, PartyPair};
 use super::order::BitOrder;
 use super::search::{CompareSpec, Share, Stats, Stopped, compare};
 use super::sort::{Sorted, Sorter};
-use super::tile::{TILE_ROWS, Tile};
+use super::tile::{Tile, tile_ranges};
 
 /// Pairs of two tiles are shared out to so many tasks per thread, at least.
 const TASKS_PER_THREAD: usize = 8;
@@ -103,7 +103,7 @@ pub fn stream_candidates<K: Key>(
     let order = BitOrder::from_samples(parties);
     let tiles = match blocks {
         None => prepare_tiles(parties, &order, resources),
-        Some(_) => Vec::new(),
+        Some(_) => parties.iter().map(|_| Vec::new()).collect(),
     };
     let tasks = plan(parties, blocks, &tiles, resources.threads);
     let next = AtomicUsize::new(0);
@@ -166,9 +166,8 @@ fn prepare_tiles(parties: &[&Encodings], order: &BitOrder, resources: Resources)
     for (party, encodings) in parties.iter().enumerate() {
         let mut rows: Vec<u32> = (0..encodings.len() as u32).collect();
         rows.sort_unstable_by_key(|&row| (encodings.popcount(row), row));
-        // As many in each as may be.
-        let tile_rows = rows.len().div_ceil(rows.len().div_ceil(TILE_ROWS).max(1)).max(1);
-        jobs.extend(rows.chunks(tile_rows).map(|rows| (party, rows.to_vec())));
+        let ranges = tile_ranges(0..rows.len() as u32);
+        jobs.extend(ranges.map(|range| (party, rows[range.start as usize..range.end as usize].to_vec())));
     }
     let next = AtomicUsize::new(0);
     let mut done: Vec<(usize, Tile)> = on_threads(resources.threads, || {
@@ -188,6 +187,7 @@ fn prepare_tiles(parties: &[&Encodings], order: &BitOrder, resources: Resources)
     tiles
 }
 
+/// With blocks there are no tiles.
 fn plan(
     parties: &[&Encodings],
     blocks: Option<&[&BlockIndex]>,
@@ -198,24 +198,19 @@ fn plan(
         (0..tiles[usize::from(party0)].len())
             .flat_map(move |a| (0..tiles[usize::from(party1)].len()).map(move |b| (a, b)))
     };
-    let all_tile_pairs: usize = match blocks {
-        Some(_) => 0,
-        None => PartyPair::all(parties.len()).map(|pair| tile_pairs(pair).count()).sum(),
-    };
+    let all_tile_pairs: usize = PartyPair::all(parties.len()).map(|pair| tile_pairs(pair).count()).sum();
     let most_shares = (TASKS_PER_THREAD * threads.max(1)).div_ceil(all_tile_pairs.max(1));
     let mut tasks = Vec::new();
     for pair in PartyPair::all(parties.len()) {
         let (p, q) = (usize::from(pair.party0), usize::from(pair.party1));
-        match blocks {
-            Some(blocks) => {
-                let plan = Arc::new(BlockPlan::new(blocks[p], blocks[q], BATCH));
-                let batches = 0..plan.batches().len();
-                tasks.extend(batches.map(|batch| Task::Blocks { pair, plan: plan.clone(), batch }));
-            }
-            None => tasks.extend(tile_pairs(pair).flat_map(|(a, b)| {
-                let of = (tiles[p][a].len() * tiles[q][b].len() / LEAST_SHARE).clamp(1, most_shares);
-                (0..of).map(move |number| Task::Tiles { pair, a, b, share: Share { number, of } })
-            })),
+        tasks.extend(tile_pairs(pair).flat_map(|(a, b)| {
+            let of = (tiles[p][a].len() * tiles[q][b].len() / LEAST_SHARE).clamp(1, most_shares);
+            (0..of).map(move |number| Task::Tiles { pair, a, b, share: Share { number, of } })
+        }));
+        if let Some(blocks) = blocks {
+            let plan = Arc::new(BlockPlan::new(blocks[p], blocks[q], BATCH));
+            let batches = 0..plan.batches().len();
+            tasks.extend(batches.map(|batch| Task::Blocks { pair, plan: plan.clone(), batch }));
         }
     }
     tasks

@@ -24,6 +24,19 @@ const LINE_WORDS: usize = 8;
 /// a group, and the more columns is a row's list of planes made for; beyond this there is little to gain.
 pub const TILE_ROWS: usize = 32 * 1024;
 
+/// Cuts rows into as few ranges as tiles need, of nearly the same length.
+pub fn tile_ranges(rows: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+    let tiles = rows.len().div_ceil(TILE_ROWS) as u32;
+    even_ranges(rows, tiles)
+}
+
+/// Cuts rows into so many ranges of nearly the same length.
+pub fn even_ranges(rows: Range<u32>, pieces: u32) -> impl Iterator<Item = Range<u32>> {
+    let (first, count) = (rows.start, rows.len() as u64);
+    let at = move |piece: u32| first + (count * u64::from(piece) / u64::from(pieces)) as u32;
+    (0..pieces).map(move |piece| at(piece)..at(piece + 1))
+}
+
 /// Rows prepared for comparing with one kernel.
 #[derive(Clone)]
 pub struct Tile {
@@ -182,5 +195,26 @@ impl Tile {
     /// The popcounts of a group's rows.
     pub(crate) fn group_popcounts(&self, group: usize) -> &[u16] {
         &self.popcounts[group * self.rows_per_group()..][..self.rows_of_group(group)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_for_tiles_are_few_and_even() {
+        let most = TILE_ROWS as u32;
+        for (rows, tiles) in
+            [(5..5, 0), (7..8, 1), (9..most + 9, 1), (9..most + 10, 2), (0..u32::MAX, 1 << 17)]
+        {
+            let ranges: Vec<Range<u32>> = tile_ranges(rows.clone()).collect();
+            assert_eq!(ranges.len(), tiles, "{rows:?}");
+            assert!(ranges.windows(2).all(|two| two[0].end == two[1].start), "{rows:?}");
+            let ends = (ranges.first().map(|range| range.start), ranges.last().map(|range| range.end));
+            assert_eq!(ends, if tiles == 0 { (None, None) } else { (Some(rows.start), Some(rows.end)) });
+            let lengths = || ranges.iter().map(ExactSizeIterator::len);
+            assert!(lengths().max() <= lengths().min().map(|least| (least + 1).min(TILE_ROWS)), "{rows:?}");
+        }
     }
 }
