@@ -2,10 +2,10 @@
 
     run.sh [--binary PATH] [--repeat N] [--workers N] [--data FOLDER] [--table FILE] [--json FILE] [CASE …]
 
-A CASE is RECORDS:FORM:THRESHOLD, FORM being binary, json or blocked (JSON with five block ids to a record; default: see
-CASES). The data are ../peers' synthetic ones, made before the clock starts, and uploaded from files, so that this client
-stays small whatever their size; without --data they are made anew each time, which takes minutes for a million records. Each
-case has a server of its own on an empty directory, durability as it is by default, with all the cores of this machine, and
+A CASE is RECORDS:FORM:THRESHOLD, FORM being binary, json, blocked (JSON with five block ids to a record) or dense (binary;
+default: see CASES). The data are ../peers' synthetic ones, those of dense its FEBRL4 recombined; they are made before the clock
+starts, and uploaded from files, so that this client stays small whatever their size; without --data they are made anew each time,
+which takes minutes for a million records, and ten for dense ones. Each case has a server of its own on an empty directory, durability as it is by default, with all the cores of this machine, and
 with --workers as many processes of `anonlink work` beside it. The clock is the client's, from the first request to the last
 byte of the result; it asks for the run's state every 2 ms, and ever more rarely up to 50 ms. Processor time and peak memory
 are of this job alone: the server's, each worker's, and this client's processor time.
@@ -33,7 +33,9 @@ from table import TARGET, Table, machine  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent.parent
 CASES = [f"{records}:{form}:{threshold}" for records in (1000, 10_000, 100_000)
          for form in ("binary", "json") for threshold in (0.7, 0.8, 0.9)]
-CASES += ["10000:blocked:0.8", "100000:blocked:0.8", "1000000:blocked:0.8", "1000000:binary:0.8"]
+CASES += ["10000:blocked:0.8", "100000:blocked:0.8", "1000000:blocked:0.8", "1000000:binary:0.8", "1000000:dense:0.8"]
+
+PACKED = ("binary", "dense")  # forms that are uploaded packed
 
 
 class Process:
@@ -103,12 +105,14 @@ class Server:
 
 def files(form, records, folder):
     """The files that the two parties upload; made unless they are there."""
-    kind = "blocked" if form == "blocked" else "synthetic"
-    suffix = "bin" if form == "binary" else "json"
+    kind = {"blocked": "blocked", "dense": "febrl-like"}.get(form, "synthetic")
+    suffix = "bin" if form in PACKED else "json"
     paths = [folder / f"{kind}-{records}-{party}.{suffix}" for party in "ab"]
     if not all(path.exists() for path in paths):
         if form == "blocked":
             datasets.blocked(folder, records)
+        elif form == "dense":
+            datasets.febrl_like(folder, records)
         else:
             packed = [path.with_suffix(".bin") for path in paths]
             if not all(path.exists() for path in packed):
@@ -123,11 +127,11 @@ def upload(server, project, path, token, form):
     """One party's upload, read from the file while it goes out."""
     size = path.stat().st_size
     headers = {"Content-Length": str(size), "Content-Type": "application/json"}
-    if form == "binary":
+    if form in PACKED:
         headers.update({"Content-Type": "application/octet-stream", "Hash-Count": str(size // datasets.SIZE),
                         "Hash-Size": str(datasets.SIZE)})
     with open(path, "rb") as body:
-        server.call("POST", f"{project}/{'binaryclks' if form == 'binary' else 'clks'}", token, body, headers, want=201)
+        server.call("POST", f"{project}/{'binaryclks' if form in PACKED else 'clks'}", token, body, headers, want=201)
 
 
 def job(server, paths, form, threshold):
@@ -217,7 +221,8 @@ def main():
             repeat = arguments.repeat if int(records) < 1_000_000 else 1
             paths = files(form, int(records), folder)
             results.append(measure(case, paths, arguments.binary, repeat, arguments.workers))
-            seen = digests.setdefault((records, form == "blocked", float(threshold)), set())
+            data = form.replace("json", "binary")
+            seen = digests.setdefault((records, data, float(threshold)), set())
             seen.update(results[-1]["digests"])
             all_alike &= len(seen) == 1
             table.row(row(results[-1], len(seen) == 1))

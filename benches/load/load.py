@@ -6,6 +6,8 @@ rate      200 light requests a second for a minute (--seconds), evenly spaced, o
           new projects. Latency from the moment a request was due to its last byte. Bar: p99 of at most 50 ms
 slow      the same with 500 clients beside it that send a header or a body a byte a second
 large     an upload of 10 GB (--gigabytes), packed and made as it is sent. Bar: at most 200 MiB of memory
+ingest    uploads of a million encodings, packed, as JSON, and as JSON with three block ids to a record, in turns (--turns): bytes of the
+          body by the server's processor time, kernel included. Bar: at least 400 MB/s of JSON without blocks in the best turn
 many      1000 projects (--projects) with ten runs each: made, run, listed, deleted, swept
 fairness  a job of 10 000 × 10 000 records on an idle service, and with a run of 10 000 tasks queued. Bar: at most three times as long
 
@@ -14,6 +16,7 @@ the clients share. Ends with 1 if a bar is missed.
 """
 
 import argparse
+import base64
 import http.client
 import json
 import random
@@ -30,6 +33,8 @@ import jobs  # noqa: E402  (found by the line above)
 
 SIZE = 128
 MEMORY = 200 * 2**20
+RATE = 400
+JSON = {"Content-Type": "application/json"}
 PACKED = {"Content-Type": "application/octet-stream", "Hash-Size": str(SIZE)}
 
 
@@ -179,6 +184,38 @@ def large(server, arguments):
     return server.peak() <= MEMORY
 
 
+def ingest(server, arguments):
+    """The same records in three forms; from files, so that the client takes little of the machine."""
+    packed = records(1_000_000, 4)
+    texts = [base64.b64encode(packed[at:at + SIZE]).decode() for at in range(0, len(packed), SIZE)]
+    blocked = (f'["{text}", "b{row % 97}", "c{row % 1009}", "{row}"]' for row, text in enumerate(texts))
+    forms = {"packed": ("binaryclks", packed, {**PACKED, "Hash-Count": str(len(texts))}),
+             "JSON": ("clks", b'{"clks": ["' + '", "'.join(texts).encode() + b'"]}', JSON),
+             "JSON with blocks": ("clks", b'{"clknblocks": [' + ", ".join(blocked).encode() + b"]}", JSON)}
+    rates, walls = {name: [] for name in forms}, {name: [] for name in forms}
+    for name, (_, body, _) in forms.items():
+        (server.folder / name).write_bytes(body)
+    del packed, texts, blocked
+    server.forget_peak()
+    for _ in range(arguments.turns):
+        for name, (kind, body, headers) in forms.items():
+            wanted = {"schema": {}, "result_type": "groups", "uses_blocking": "blocks" in name}
+            made = server.call("POST", "/projects", body=wanted, want=201)
+            path = f"/projects/{made['project_id']}"
+            cpu, begun = server.cpu(), time.perf_counter()
+            with open(server.folder / name, "rb") as file:
+                length = {"Content-Length": str(len(body))}
+                server.call("POST", f"{path}/{kind}", made["update_tokens"][0], file, {**headers, **length}, want=201)
+            walls[name].append(time.perf_counter() - begun)
+            rates[name].append(len(body) / 1e6 / (server.cpu() - cpu))
+            server.call("DELETE", path, made["result_token"], want=204)
+    for name, (_, body, _) in forms.items():
+        print(f"{name}, {len(body) / 1e6:.0f} MB: {statistics.median(rates[name]):.0f} MB/s of processor time, at best "
+              f"{max(rates[name]):.0f}; {statistics.median(walls[name]):.2f} s, at best {min(walls[name]):.2f}")
+    print(f"peak {server.peak() / 2**20:.0f} MiB")
+    return max(rates["JSON"]) >= RATE
+
+
 def many(server, arguments):
     """Many projects with many runs."""
     parties = [records(20, 4), records(20, 5)]
@@ -249,7 +286,7 @@ def fairness(server, arguments):
     return beside <= 3 * idle
 
 
-CASES = {"rate": rate, "slow": slow, "large": large, "many": many, "fairness": fairness}
+CASES = {"rate": rate, "slow": slow, "large": large, "ingest": ingest, "many": many, "fairness": fairness}
 
 
 def main():
@@ -259,6 +296,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--gigabytes", type=int, default=10)
+    parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--projects", type=int, default=1000)
     parser.add_argument("cases", nargs="*", metavar="CASE", default=list(CASES))
     arguments = parser.parse_args()

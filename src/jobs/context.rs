@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::announced::Announced;
 use super::cache::Cache;
 use super::data::{PartyBlocks, PartyEncodings, PreparedTile, TileKey};
-use super::facts::Facts;
+use super::facts::{Facts, Specs};
 use crate::cache::Cache as SharedCache;
 use crate::codec::encoding_file::EncodingFile;
 use crate::db::Db;
@@ -79,11 +79,12 @@ pub struct JobContext {
     pub(super) blocks: Cache<String, PartyBlocks>,
     pub(super) block_plans: Cache<(String, String, u64), BlockPlan>,
     pub(super) facts: Cache<ComparisonId, Facts>,
+    pub(super) specs: Arc<Specs>,
 }
 
 /// Bytes for the descriptions of encoding files: for about a thousand.
 const DESCRIPTIONS: usize = 512 << 10;
-/// Bytes for the tables of comparisons that are at work.
+/// Bytes for the facts of comparisons that are at work; tables that several share count for each.
 const FACTS: usize = 64 << 20;
 
 impl JobContext {
@@ -106,6 +107,7 @@ impl JobContext {
             blocks: Cache::new("blocks", bytes / 4),
             block_plans: Cache::new("block_plans", bytes / 4),
             facts: Cache::new("facts", FACTS),
+            specs: Arc::default(),
             db,
             store,
             external,

@@ -1,6 +1,7 @@
 //! What all tasks of a comparison have in common: its parties, tables for its threshold, an order of bits.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use blake2b_simd::Params;
 
@@ -41,6 +42,28 @@ impl Weighed for Facts {
             + self.order.memory_bytes()
             + self.parties.len() * 256
             + ENTRY
+    }
+}
+
+/// The newest comparison of each size, in bytes, and threshold. The next one shares its tables, as long as it is in use.
+#[derive(Default)]
+pub(super) struct Specs(Mutex<HashMap<(usize, u64), Weak<CompareSpec>>>);
+
+impl Specs {
+    fn make(&self, size: EncodingSize, threshold: f64, rows: &[u32]) -> Result<Arc<CompareSpec>, JobError> {
+        let wrong = |error: &dyn std::error::Error| JobError::Permanent(error.to_string());
+        let key = (size.bytes(), threshold.to_bits());
+        let newest = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = newest().get(&key).and_then(Weak::upgrade);
+        let spec = match known {
+            Some(known) => known.for_rows(rows),
+            None => CompareSpec::new(size, Threshold::new(threshold).map_err(|error| wrong(&error))?, rows),
+        };
+        let spec = Arc::new(spec.map_err(|error| wrong(&error))?);
+        let mut newest = newest();
+        newest.retain(|_, spec| spec.strong_count() > 0);
+        newest.insert(key, Arc::downgrade(&spec));
+        Ok(spec)
     }
 }
 
@@ -103,12 +126,10 @@ impl JobContext {
                 samples.push(self.load_rows(party, size, 0..party.count.min(SAMPLE)).await?);
             }
             let rows: Vec<u32> = parties.iter().map(|party| party.count).collect();
+            let specs = self.specs.clone();
             let (spec, order) = blocking(move || {
-                let threshold = Threshold::new(threshold).map_err(|e| JobError::Permanent(e.to_string()))?;
-                let spec = CompareSpec::new(size, threshold, &rows)
-                    .map_err(|e| JobError::Permanent(e.to_string()))?;
                 let samples: Vec<&Encodings> = samples.iter().collect();
-                Ok((Arc::new(spec), BitOrder::from_samples(&samples)))
+                Ok((specs.make(size, threshold, &rows)?, BitOrder::from_samples(&samples)))
             })
             .await?;
             Ok(Facts { result_type: record.result_type, parties, spec, order })
@@ -133,6 +154,27 @@ pub(super) fn layout_bytes(layout: &KeyLayout) -> [u8; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comparisons_share_tables_by_size_and_threshold() {
+        let specs = Specs::default();
+        let size = |bytes| EncodingSize::new(bytes).unwrap();
+        let first = specs.make(size(128), 0.8, &[10, 20]).unwrap();
+        let second = specs.make(size(128), 0.8, &[1 << 20, 1 << 20, 7]).unwrap();
+        assert!(Arc::ptr_eq(&first.ranks, &second.ranks) && Arc::ptr_eq(&first.need, &second.need));
+        let alone =
+            CompareSpec::new(size(128), Threshold::new(0.8).unwrap(), &[1 << 20, 1 << 20, 7]).unwrap();
+        assert_eq!(second.layout, alone.layout);
+        for other in [specs.make(size(64), 0.8, &[10, 20]), specs.make(size(128), 0.7, &[10, 20])] {
+            assert!(!Arc::ptr_eq(&first.ranks, &other.unwrap().ranks));
+        }
+        let tables = Arc::downgrade(&first.ranks);
+        drop((first, second));
+        assert!(tables.upgrade().is_none(), "nothing is kept that is out of use");
+        assert!(specs.make(size(128), 0.8, &[1, 1]).is_ok());
+        assert_eq!(specs.0.lock().unwrap().len(), 1, "nor is it remembered");
+        assert!(matches!(specs.make(size(128), 1.5, &[1, 1]), Err(JobError::Permanent(_))));
+    }
 
     #[test]
     fn what_lies_beside_the_ranks_is_weighed_too() {

@@ -12,6 +12,7 @@
 //! the row lacks, and the row is the one with the larger popcount.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -32,9 +33,9 @@ pub struct CompareSpec {
     /// Pairs that score at least this are candidates.
     pub threshold: Threshold,
     /// The threshold in integers.
-    pub need: NeedTable,
+    pub need: Arc<NeedTable>,
     /// Ranks of the scores at or above the threshold.
-    pub ranks: ScoreRanks,
+    pub ranks: Arc<ScoreRanks>,
     /// How candidates are packed.
     pub layout: KeyLayout,
 }
@@ -48,10 +49,16 @@ impl CompareSpec {
     ) -> Result<Self, KeyLayoutError> {
         let ranks = ScoreRanks::new(size, threshold);
         let layout = KeyLayout::new(&ranks, rows_per_party)?;
-        Ok(Self { size, threshold, need: NeedTable::new(size, threshold), ranks, layout })
+        let need = NeedTable::new(size, threshold);
+        Ok(Self { size, threshold, need: need.into(), ranks: ranks.into(), layout })
     }
 
-    /// Bytes of memory held.
+    /// The same for parties with other numbers of rows. The tables, which take nearly all the memory and time, are shared.
+    pub fn for_rows(&self, rows_per_party: &[u32]) -> Result<Self, KeyLayoutError> {
+        Ok(Self { layout: KeyLayout::new(&self.ranks, rows_per_party)?, ..self.clone() })
+    }
+
+    /// Bytes of memory held, shared tables included.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.need.memory_bytes() + self.ranks.memory_bytes()
     }
@@ -255,7 +262,7 @@ impl Direction<'_> {
         lists: &PlaneLists,
         plan: &mut LookPlan,
     ) -> Option<Probe> {
-        let need = &self.spec.need;
+        let need = &*self.spec.need;
         let popcount = u32::from(self.rows.popcounts()[row]);
         let of = |column: usize| u32::from(self.columns.popcounts()[column]);
         // The losses that the pair which can bear most can bear: what is needed grows with the column's popcount, but

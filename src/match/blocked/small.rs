@@ -99,13 +99,14 @@ impl<'a> SmallSlices<'a> {
     /// Compares all that wait, and gives the keys of candidates on.
     pub(super) fn settle<K: Key, S: Sink<K>>(&mut self, out: &mut S) -> Result<(), S::Error> {
         let (spec, words) = (self.spec, self.spec.size.words());
+        let need = &*spec.need;
         let keys = out.buffer();
         let before = keys.len();
         for slice in self.waiting.drain(..) {
             for i in slice.places_a.clone() {
                 let popcount_a = u32::from(self.rows_a.popcounts[i]);
                 let row_a = &self.rows_a.words[i * words..][..words];
-                let (low, high) = spec.need.window(popcount_a);
+                let (low, high) = need.window(popcount_a);
                 for j in slice.places_b.clone() {
                     let popcount_b = u32::from(self.rows_b.popcounts[j]);
                     if !(low..=high).contains(&popcount_b) {
@@ -113,7 +114,7 @@ impl<'a> SmallSlices<'a> {
                     }
                     let sum = popcount_a + popcount_b;
                     let and = self.kernel.and_count(row_a, &self.rows_b.words[j * words..][..words]);
-                    if and < spec.need.need(sum) {
+                    if and < need.need(sum) {
                         continue;
                     }
                     let (id_a, id_b) = (self.rows_a.ids[i], self.rows_b.ids[j]);
