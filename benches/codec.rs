@@ -12,20 +12,19 @@
 //! - `encoding file`, `candidate file`: whole files, sealed and unsealed; compare with `digest/BLAKE3`.
 //! - `similarity JSON`: from the binary file, in 64 KiB chunks; the peer from a vector of pairs.
 //!
-//! Criterion takes wall time, so run this on a quiet machine. The figures below were taken on a busy one
-//! (two cores of an AMD Zen 4), hence in CPU time of the thread, the contestants of a row taking turns for
-//! 41 rounds. Each is a median; three such passes differed by up to 20 %.
+//! Criterion takes wall time, so run this on a quiet machine. On 2026-11-28 on one core of an Intel Xeon (Cascade Lake, 2.5 GHz,
+//! AVX-512, no SHA extensions):
 //!
 //! | what | ours | peers, and their time as a multiple of ours |
 //! | --- | --- | --- |
-//! | `clks` | 2.8 GB/s | serde_json 1.6 (1.7), simd-json 1.4 (1.9 to 2.1) |
-//! | `small` | 2.7 GB/s | serde_json 1.5 (1.8), simd-json 1.5 (1.8) |
-//! | `clknblocks` | 0.33 GB/s | the digests alone take 0.72 of this time, 140 to 150 ns to an id |
-//! | `base64` | base64-simd 8.8 GB/s | base64 2.2 (3.9) |
-//! | `digest` | BLAKE3 3.4 GB/s | SHA-256 1.8 (1.9), BLAKE2b 1.1 (3.1) |
-//! | `encoding file` | write 2.3 GB/s, read 1.8 | BLAKE3 alone 2.9 |
-//! | `candidate file` | write 1.9 GB/s, read 1.6 | BLAKE3 alone 2.9 |
-//! | `similarity JSON` | 1.3 GB/s | serde_json 0.8 (1.6) |
+//! | `clks` | 1.86 GB/s | serde_json 0.87 (2.1), simd-json 0.70 (2.7) |
+//! | `small` | 2.07 GB/s | serde_json 0.68 (3.1), simd-json 0.86 (2.4) |
+//! | `clknblocks` | 0.28 GB/s | the digests alone take 0.66 of this time, 155 ns to an id |
+//! | `base64` | base64-simd 4.4 GB/s | base64 1.1 (4.0) |
+//! | `digest` | BLAKE3 5.2 GB/s | SHA-256 0.19 (27), BLAKE2b 1.0 (5.1) |
+//! | `encoding file` | write 2.0 GB/s, read 1.9 | |
+//! | `candidate file` | write 1.7 GB/s, read 2.0 | |
+//! | `similarity JSON` | 0.82 GB/s | serde_json 0.54 (1.5) |
 //!
 //! So simd-json is a peer here and no more. An upload is a few kinds of long strings, which `memchr`
 //! crosses faster than an index of the whole document can be built; and it needs the body in memory, whole
