@@ -2,7 +2,7 @@
 //!
 //!     cargo bench --bench candidates [-- MILLIONS [FILES]]
 //!
-//! For two and for three parties of a million records each: a tenth of the candidates are of records that belong together, with
+//! For two, three and five parties of a million records each: a tenth of the candidates are of records that belong together, with
 //! high scores, the rest are chance, crowded at the low end. They are dealt out to files (40 unless told otherwise) in the
 //! folder for temporary files. Then the files are read window by window, merged on a thread beside, and solved, as a `finish`
 //! task does it. Printed: candidates a second by wall time and by processor time of both threads, groups, edges, and the most
@@ -141,7 +141,7 @@ fn main() {
     let files = numbers.next().unwrap_or(40).max(1);
     let ranks =
         ScoreRanks::new(EncodingSize::new(128).expect("a size"), Threshold::new(0.7).expect("in range"));
-    for parties in [2, 3] {
+    for parties in [2, 3, 5] {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
         let layout = KeyLayout::new(&ranks, &vec![ROWS; parties]).expect("few parties");
         let paths = write(folder.path(), &layout, &ranks, candidates, files);

@@ -109,6 +109,10 @@ impl Kernel {
 
     /// 64-bit words of a plane, for a tile of so many rows: a register, or half of one where that holds them all and the
     /// processor has such.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_variables, reason = "only AVX-512 has registers of two widths")
+    )]
     pub(crate) fn words_per_plane(self, rows: usize) -> usize {
         match self.0 {
             Isa::Scalar => scalar::WORDS_PER_PLANE,

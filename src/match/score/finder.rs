@@ -45,11 +45,13 @@ impl Direct {
     }
 
     /// The rows of all sums, from 0 up; never empty.
+    #[cfg(target_arch = "x86_64")]
     pub(in crate::matching) fn sums(&self) -> &[SumRow] {
         &self.sums
     }
 
     /// The ranks, which a row's start and |a∧b| added up are a place of; never empty.
+    #[cfg(target_arch = "x86_64")]
     pub(in crate::matching) fn ranks(&self) -> &[u32] {
         &self.ranks
     }

@@ -93,7 +93,8 @@ impl ScoreRanks {
         }
     }
 
-    /// The tables behind [`rank`](Self::rank), for encodings that have them.
+    /// The tables behind [`rank`](Self::rank), for encodings that have them and kernels that look several up at once.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub(super) fn tables(&self) -> Option<&Direct> {
         match &self.finder {
