@@ -83,7 +83,7 @@ fn write(
         let mut writer = CandidateFileWriter::new(b"bench", 1 << 20).expect("a short layout");
         let each = sorter.sorted().each(1, |keys| {
             writer.push(keys).map_err(|error| error.to_string())?;
-            writer.next_part().map_or(Ok(()), |part| file.write_all(&part)).map_err(|error| error.to_string())
+            writer.next_part().map_or(Ok(()), |part| file.write_all(part)).map_err(|error| error.to_string())
         });
         each.expect("keys in order, room on the disk");
         file.write_all(&writer.finish().0).expect("room on the disk");

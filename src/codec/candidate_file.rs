@@ -105,7 +105,7 @@ impl<K: CandidateKey> CandidateFileWriter<K> {
     }
 
     /// The next part to store, once enough has been pushed.
-    pub fn next_part(&mut self) -> Option<Vec<u8>> {
+    pub fn next_part(&mut self) -> Option<&[u8]> {
         self.file.next_part()
     }
 

@@ -108,7 +108,7 @@ impl EncodingFileWriter {
     }
 
     /// The next part to store, once enough has been pushed.
-    pub fn next_part(&mut self) -> Option<Vec<u8>> {
+    pub fn next_part(&mut self) -> Option<&[u8]> {
         self.file.next_part()
     }
 

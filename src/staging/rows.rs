@@ -41,7 +41,7 @@ impl Rows {
     pub async fn drain<P: Place>(&mut self, place: &mut P) -> Result<(), P::Error> {
         if let Some((file, _)) = &mut self.file {
             while let Some(part) = file.next_part() {
-                place.write(Object::Encodings, &part).await?;
+                place.write(Object::Encodings, part).await?;
             }
         }
         Ok(())

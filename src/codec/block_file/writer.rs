@@ -82,7 +82,7 @@ impl<'a, W: Write, F: Read + Write + Seek> BlockFileWriter<'a, W, F> {
 
     fn drain(&mut self) -> io::Result<()> {
         while let Some(part) = self.file.next_part() {
-            self.out.write_all(&part)?;
+            self.out.write_all(part)?;
         }
         Ok(())
     }

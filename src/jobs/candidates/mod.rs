@@ -61,7 +61,7 @@ impl<'a, K: FileKey> KeyWriter<'a, K> {
             }
             self.file.push(keys)?;
             while let Some(part) = self.file.next_part() {
-                self.handle.block_on(self.writer.write(&part))?;
+                self.handle.block_on(self.writer.write(part))?;
             }
         }
         Ok(())
