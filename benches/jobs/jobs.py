@@ -5,10 +5,11 @@
 A CASE is RECORDS:FORM:THRESHOLD, FORM being binary, json, blocked (JSON with five block ids to a record) or dense (binary;
 default: see CASES). The data are ../peers' synthetic ones, those of dense its FEBRL4 recombined; they are made before the clock
 starts, and uploaded from files, so that this client stays small whatever their size; without --data they are made anew each time,
-which takes minutes for a million records, and ten for dense ones. Each case has a server of its own on an empty directory, durability as it is by default, with all the cores of this machine, and
-with --workers as many processes of `anonlink work` beside it. The clock is the client's, from the first request to the last
-byte of the result; it asks for the run's state every 2 ms, and ever more rarely up to 50 ms. Processor time and peak memory
-are of this job alone: the server's, each worker's, and this client's processor time.
+which takes minutes for a million records, and ten for dense ones. Each case has a server of its own on an empty directory,
+durability as it is by default, with all the cores of this machine, and with --workers as many processes of `anonlink work` beside
+it. The clock is the client's, from the first request to the last byte of the result; it asks for the run's state every 2 ms, and
+ever more rarely up to 50 ms. Processor time and peak memory are of this job alone: the server's, each worker's, and this client's
+processor time.
 
 Medians of N jobs; the JSON has every job. Ends with 1 if two jobs of a case differ in their result, or two forms of the same
 data (binary and json) do.

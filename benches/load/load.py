@@ -34,7 +34,6 @@ import jobs  # noqa: E402  (found by the line above)
 SIZE = 128
 MEMORY = 200 * 2**20
 RATE = 400
-JSON = {"Content-Type": "application/json"}
 PACKED = {"Content-Type": "application/octet-stream", "Hash-Size": str(SIZE)}
 
 
@@ -189,31 +188,28 @@ def ingest(server, arguments):
     packed = records(1_000_000, 4)
     texts = [base64.b64encode(packed[at:at + SIZE]).decode() for at in range(0, len(packed), SIZE)]
     blocked = (f'["{text}", "b{row % 97}", "c{row % 1009}", "{row}"]' for row, text in enumerate(texts))
-    forms = {"packed": ("binaryclks", packed, {**PACKED, "Hash-Count": str(len(texts))}),
-             "JSON": ("clks", b'{"clks": ["' + '", "'.join(texts).encode() + b'"]}', JSON),
-             "JSON with blocks": ("clks", b'{"clknblocks": [' + ", ".join(blocked).encode() + b"]}", JSON)}
-    rates, walls = {name: [] for name in forms}, {name: [] for name in forms}
-    for name, (_, body, _) in forms.items():
-        (server.folder / name).write_bytes(body)
-    del packed, texts, blocked
+    bodies = {"binary": packed, "json": b'{"clks": ["' + '", "'.join(texts).encode() + b'"]}',
+              "blocked": b'{"clknblocks": [' + ", ".join(blocked).encode() + b"]}"}
+    sizes, rates, walls = {}, {form: [] for form in bodies}, {form: [] for form in bodies}
+    for form, body in bodies.items():
+        sizes[form] = (server.folder / form).write_bytes(body) / 1e6
+    del packed, texts, blocked, bodies, body
     server.forget_peak()
     for _ in range(arguments.turns):
-        for name, (kind, body, headers) in forms.items():
-            wanted = {"schema": {}, "result_type": "groups", "uses_blocking": "blocks" in name}
+        for form, size in sizes.items():
+            wanted = {"schema": {}, "result_type": "groups", "uses_blocking": form == "blocked"}
             made = server.call("POST", "/projects", body=wanted, want=201)
             path = f"/projects/{made['project_id']}"
             cpu, begun = server.cpu(), time.perf_counter()
-            with open(server.folder / name, "rb") as file:
-                length = {"Content-Length": str(len(body))}
-                server.call("POST", f"{path}/{kind}", made["update_tokens"][0], file, {**headers, **length}, want=201)
-            walls[name].append(time.perf_counter() - begun)
-            rates[name].append(len(body) / 1e6 / (server.cpu() - cpu))
+            jobs.upload(server, path, server.folder / form, made["update_tokens"][0], form)
+            walls[form].append(time.perf_counter() - begun)
+            rates[form].append(size / (server.cpu() - cpu))
             server.call("DELETE", path, made["result_token"], want=204)
-    for name, (_, body, _) in forms.items():
-        print(f"{name}, {len(body) / 1e6:.0f} MB: {statistics.median(rates[name]):.0f} MB/s of processor time, at best "
-              f"{max(rates[name]):.0f}; {statistics.median(walls[name]):.2f} s, at best {min(walls[name]):.2f}")
+    for form, size in sizes.items():
+        print(f"{form}, {size:.0f} MB: {statistics.median(rates[form]):.0f} MB/s of processor time, at best "
+              f"{max(rates[form]):.0f}; {statistics.median(walls[form]):.2f} s, at best {min(walls[form]):.2f}")
     print(f"peak {server.peak() / 2**20:.0f} MiB")
-    return max(rates["JSON"]) >= RATE
+    return max(rates["json"]) >= RATE
 
 
 def many(server, arguments):
