@@ -46,7 +46,7 @@ pub(super) enum Token {
 /// The lexer. Feed it chunks, then call [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Lexer {
-    pub(super) limits: Limits,
+    limits: Limits,
     /// Bytes of all earlier chunks.
     pub(super) consumed: u64,
     pub(super) expect: Expect,

@@ -41,18 +41,19 @@ impl Lexer {
         let rest = &chunk[at..];
         let stop = memchr2(b'"', b'\\', rest);
         let plain = &rest[..stop.unwrap_or(rest.len())];
-        let whole = !key && self.partial.is_empty() && stop.is_some_and(|stop| rest[stop] == b'"');
-        if whole && plain.len() <= self.limits.max_token && handler.take_unchecked(plain)? {
+        let end = at + plain.len();
+        let ends = chunk.get(end) == Some(&b'"');
+        let whole_value = ends && !key && self.partial.is_empty();
+        if whole_value && self.check_length(at, plain.len()).is_ok() && handler.take_unchecked(plain)? {
             self.token = Token::None;
             self.after_value();
-            return Ok(at + plain.len() + 1);
+            return Ok(end + 1);
         }
         if let Some(bad) = control_character(plain) {
             return Err(self.error(at + bad, LexErrorKind::ControlCharacter(plain[bad])).into());
         }
         self.check_length(at, plain.len())?;
-        let end = at + plain.len();
-        if stop.is_some() && chunk[end] == b'"' {
+        if ends {
             self.token = Token::None;
             if self.partial.is_empty() {
                 self.end_string(end, plain, key, handler)?;
