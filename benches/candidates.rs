@@ -13,7 +13,6 @@ mod data;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use anonlink::codec::candidate_file::{CandidateFileWriter, CandidateReader};
@@ -99,24 +98,13 @@ fn solve(files: &[PathBuf], layout: &KeyLayout) -> (usize, usize, usize) {
         reader: Some(CandidateReader::new(b"bench")),
         window: vec![0; WINDOW],
     };
-    let mut merge = Merge::new(files.iter().map(open).collect());
-    let (merged, batches) = sync_channel::<Vec<u64>>(2);
-    let merging = std::thread::spawn(move || {
-        loop {
-            let mut batch = Vec::new();
-            merge.next_batch(&mut batch).expect("files as they were written");
-            if batch.is_empty() || merged.send(batch).is_err() {
-                return;
-            }
-        }
-    });
     let mut solver = Solver::new(&vec![ROWS; layout.parties.into()]).expect("parties of a million");
     let mut candidates = 0;
-    for batch in batches {
-        solver.push_keys(layout, &batch).expect("rows in range");
-        candidates += batch.len();
-    }
-    merging.join().expect("the merging thread ends well");
+    let each = Merge::new(files.iter().map(open).collect()).each(|keys| {
+        candidates += keys.len();
+        solver.push_keys(layout, keys).map(|()| true).map_err(|error| error.to_string())
+    });
+    each.expect("files as they were written, rows in range");
     let edges = solver.peak_edges();
     (candidates, solver.finish().len(), edges)
 }

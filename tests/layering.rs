@@ -92,7 +92,7 @@ fn the_test_sees_what_it_should() {
 }
 
 #[test]
-fn unsafe_code_lives_in_the_kernels_alone() {
+fn unsafe_code_lives_in_the_kernels_and_in_one_wish_to_the_operating_system() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
     files(&source, &mut all);
@@ -101,6 +101,7 @@ fn unsafe_code_lives_in_the_kernels_alone() {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let uses =
             code.filter(|line| line.contains("unsafe ") || line.contains("allow(unsafe_code)")).count();
-        assert!(uses == 0 || file.starts_with(source.join("match/kernel")), "{} uses unsafe", file.display());
+        let may = ["match/kernel", "match/pages.rs"].iter().any(|place| file.starts_with(source.join(place)));
+        assert!(uses == 0 || may, "{} uses unsafe", file.display());
     }
 }

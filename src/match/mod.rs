@@ -19,6 +19,7 @@ pub mod key;
 mod look;
 pub mod merge;
 pub mod order;
+mod pages;
 pub mod permutation;
 #[doc(hidden)]
 pub mod reference;

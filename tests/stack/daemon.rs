@@ -136,6 +136,7 @@ impl Daemon {
             let stdin = guard.stdin.take();
             wait_until(&format!("the end of {}", self.name), || guard.try_wait().unwrap().is_some());
             drop(stdin);
+            kill_orphans(&guard);
         }
     }
 
@@ -197,8 +198,16 @@ impl Drop for Daemon {
                 let _ = Command::new("kill").args(["-KILL", pid.trim()]).stderr(Stdio::null()).status();
             }
             let _ = guard.wait();
+            kill_orphans(&guard);
         }
     }
+}
+
+/// Kills the processes that a service has left behind, if it was killed: they are of the group of its guard, which has ended.
+fn kill_orphans(guard: &Child) {
+    let group = format!("-{}", guard.id());
+    // Most often there are none.
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
 }
 
 #[cfg(test)]
@@ -220,5 +229,28 @@ mod tests {
         daemon.signal("STOP");
         drop(daemon);
         wait_until("its end", || !alive(second));
+    }
+
+    #[test]
+    fn what_a_killed_daemon_leaves_behind_goes_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = folder.path().join("child");
+        let script = format!("sleep 600 & echo $! >{0}.new; mv {0}.new {0}; wait", note.display());
+        let arguments = ["-c".into(), script];
+        let shell = find("sh", &["/bin"]);
+        for drops in [false, true] {
+            let mut daemon = Daemon::start("parent", folder.path(), &shell, &arguments, &[], None);
+            wait_until("the child", || note.exists());
+            let child = std::fs::read_to_string(&note).unwrap();
+            std::fs::remove_file(&note).unwrap();
+            if !drops {
+                daemon.kill();
+            }
+            drop(daemon);
+            // One that has ended may wait for the system to take notice.
+            let state =
+                || std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+            wait_until("its end", || state().is_empty() || state().contains(") Z "));
+        }
     }
 }

@@ -93,18 +93,6 @@ impl Nginx {
     }
 }
 
-impl Drop for Nginx {
-    /// Ends the workers with their master, which they would outlive if it alone were killed.
-    fn drop(&mut self) {
-        let master = self.daemon.pid();
-        let children = std::fs::read_to_string(format!("/proc/{master}/task/{master}/children"));
-        let mut kill = std::process::Command::new("kill");
-        kill.args(["-KILL", &master.to_string()]).args(children.unwrap_or_default().split_whitespace());
-        // Any of them may have ended by itself.
-        let _ = kill.stderr(std::process::Stdio::null()).status();
-    }
-}
-
 fn is_root() -> bool {
     std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
 }

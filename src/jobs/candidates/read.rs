@@ -1,7 +1,6 @@
 //! Reading candidate files: ahead of their use, many at a time, and merged on a thread beside the one that takes the keys.
 
 use std::sync::Arc;
-use std::sync::mpsc;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -17,8 +16,6 @@ use crate::store::{Store, StoreResult};
 
 /// Requests to the store under way at once, for one merge.
 const READS: usize = 16;
-/// Batches of merged keys that may wait for their taker.
-const AHEAD: usize = 2;
 
 /// What reading takes.
 #[derive(Clone)]
@@ -40,34 +37,10 @@ impl Merging {
     pub(crate) fn each<K: FileKey>(
         &self,
         files: &[KeyFile],
-        mut take: impl FnMut(&[K]) -> Result<bool, JobError>,
+        take: impl FnMut(&[K]) -> Result<bool, JobError>,
     ) -> Result<(), JobError> {
         let open = runs::<K>(files).into_iter().map(|run| FileRun::open(self, &files[run]));
-        let mut merge: Merge<K, FileRun<K>> = Merge::new(open.collect());
-        let (filled, batches) = mpsc::sync_channel::<Result<Vec<K>, JobError>>(AHEAD);
-        let (used, empty) = mpsc::channel();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                loop {
-                    let mut batch = empty.try_recv().unwrap_or_default();
-                    let read = merge.next_batch(&mut batch);
-                    let end = read.is_err() || batch.is_empty();
-                    // Nobody listens any more once the taker has had enough.
-                    if filled.send(read.map(|()| batch)).is_err() || end {
-                        return;
-                    }
-                }
-            });
-            for batch in batches {
-                let batch = batch?;
-                if batch.is_empty() || !take(&batch)? {
-                    return Ok(());
-                }
-                // The merging thread may have ended.
-                let _ = used.send(batch);
-            }
-            Err(JobError::Transient("the thread that merges candidates has died".into()))
-        })
+        Merge::<K, FileRun<K>>::new(open.collect()).each(take)
     }
 
     /// Asks for bytes of an object, without waiting for them.

@@ -7,7 +7,7 @@
 //!
 //! Candidates are pushed one by one or some at a time. Memory: a bit a record with two parties, 4 to 12 bytes with more
 //! (`many.rs`), and 8 bytes for each record that is in a group. With three parties or more also the edges between groups that may
-//! still merge: up to 16 bytes each, and beyond a bound, if the caller has temporary files for them, 1.5 bytes.
+//! still merge: up to 32 bytes each, and beyond a bound, if the caller has temporary files for them, 1.5 bytes.
 
 mod edges;
 mod filter;

@@ -5,7 +5,10 @@
 //! and five, 8 up to 9, and so on up to 64. Most candidates need no more than two of these sets: those of three parties of a
 //! million records fit into a core's second-level cache.
 
+use std::hint::black_box;
+
 use super::groups::Groups;
+use crate::matching::pages::large_pages;
 
 /// A record by its number through all parties, and its party.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +38,13 @@ impl Records {
         let records = starts[rows_per_party.len()];
         let width = (rows_per_party.len() - 1).next_power_of_two().ilog2();
         let words = (u64::from(records) << width).div_ceil(64) as usize;
-        Self { starts, next: (0..records).collect(), others: vec![0; words], width }
+        let mut next = Vec::with_capacity(records as usize);
+        large_pages(&mut next);
+        next.extend(0..records);
+        let mut others = Vec::with_capacity(words);
+        large_pages(&mut others);
+        others.resize(words, 0);
+        Self { starts, next, others, width }
     }
 
     /// The number of the next record of the same group, round and round.
@@ -48,6 +57,19 @@ impl Records {
     #[inline]
     pub(super) fn apart(&self, record0: Record, record1: Record) -> bool {
         self.parties(record0) & self.parties(record1) == 0
+    }
+
+    /// Loads what [`apart`](Self::apart) needs for some pairs, to have it near, each without waiting for the one before.
+    #[inline]
+    pub(super) fn touch_all(&self, pairs: &[(Record, Record)]) {
+        let touch = |record: Record| self.others[self.place(record.number).0];
+        black_box(pairs.iter().fold(0, |sum, &(record0, record1)| sum ^ touch(record0) ^ touch(record1)));
+    }
+
+    /// Whether a record is a group by itself.
+    #[inline]
+    pub(super) fn lone(&self, record: Record) -> bool {
+        self.others(record) == 0
     }
 
     /// [`apart`](Self::apart), of two numbers.
@@ -76,11 +98,16 @@ impl Records {
     /// The parties of a record's group.
     #[inline]
     fn parties(&self, record: Record) -> u64 {
-        let (word, shift) = self.place(record.number);
-        let others = self.others[word] >> shift & u64::MAX >> (64 - (1 << self.width));
-        let own = 1 << record.party;
+        let (others, own) = (self.others(record), 1 << record.party);
         // Those above the own one move up again.
         others + (others & !(own - 1)) + own
+    }
+
+    /// The set of other parties in a record's group, as it is packed.
+    #[inline]
+    fn others(&self, record: Record) -> u64 {
+        let (word, shift) = self.place(record.number);
+        self.others[word] >> shift & u64::MAX >> (64 - (1 << self.width))
     }
 
     /// Where a record's set lies: the word, and the bit in it.

@@ -5,10 +5,14 @@
 //! gap: one or two cache lines. And what hash tables lack comes for free: all numbers in order, for a sorted run in a file, and
 //! another size of the table within the same memory. 8 bytes a slot, of which at most four in five are taken.
 
+use crate::matching::pages::large_pages;
+
 /// A gap. Larger than all numbers, so that it ends any look.
 const GAP: u64 = u64::MAX;
 /// Slots behind the last home, for numbers that find it taken.
 const BEHIND: usize = 64;
+/// Slots of a sample.
+const SOME: usize = 1024;
 
 /// A set of numbers below `u64::MAX`.
 #[derive(Debug)]
@@ -37,12 +41,6 @@ impl Table {
 
     pub(super) fn homes(&self) -> usize {
         self.homes
-    }
-
-    /// Whether as many numbers are in it as it should have.
-    #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.len >= self.homes * 4 / 5
     }
 
     /// Loads what a look at a number would, to have it near.
@@ -88,15 +86,26 @@ impl Table {
         place
     }
 
+    /// A sample of the numbers: a thousand at most, or so.
+    pub(super) fn some(&self) -> impl Iterator<Item = u64> {
+        let step = self.slots.len() / SOME + 1;
+        self.slots.iter().step_by(step).copied().filter(|&number| number != GAP)
+    }
+
     /// Takes numbers out, and pushes the others together: [`spread`](Self::spread) must follow.
     pub(super) fn pack(&mut self, keep: impl Fn(u64) -> bool) -> &[u64] {
-        self.len = 0;
+        // Without branches: whether a slot is a gap, and whether a number is kept, can't be foreseen.
+        let mut full = 0;
         for at in 0..self.slots.len() {
             let number = self.slots[at];
-            if number != GAP && keep(number) {
-                self.slots[self.len] = number;
-                self.len += 1;
-            }
+            self.slots[full] = number;
+            full += usize::from(number != GAP);
+        }
+        self.len = 0;
+        for at in 0..full {
+            let number = self.slots[at];
+            self.slots[self.len] = number;
+            self.len += usize::from(keep(number));
         }
         self.packed()
     }
@@ -111,26 +120,32 @@ impl Table {
         self.len = 0;
     }
 
-    /// Spreads numbers that were packed over so many homes. Beyond the packed ones and the new slots it needs no memory if there is
-    /// room for `room` homes, which it sees to.
+    /// Spreads numbers that were packed over so many homes, in place if there is room. If not, it takes some for `room` homes, or if
+    /// there is no such room, for as many as are needed.
     pub(super) fn spread(&mut self, homes: usize, room: usize) {
         self.homes = homes;
         let end = self.slots[..self.len].iter().fold(0, |end, &number| end.max(share(number, homes)) + 1);
         let (len, size) = (self.len, (homes + BEHIND).max(end + 1));
-        self.slots.reserve_exact((room + BEHIND).max(size).saturating_sub(self.slots.len()));
+        if size > self.slots.capacity() {
+            let used = self.slots.len();
+            let missing = |homes: usize| homes.saturating_add(BEHIND).max(size) - used;
+            if self.slots.try_reserve_exact(missing(room)).is_err() {
+                self.slots.reserve_exact(missing(homes));
+            }
+            large_pages(&mut self.slots);
+        }
         self.slots.resize(size, GAP);
         // From the end of the slots each number moves forward, past none that has yet to move: there are as many slots behind it
         // as numbers, and one more.
         self.slots.copy_within(..len, size - len);
+        self.slots[..size - len].fill(GAP);
         let mut end = 0;
         for from in size - len..size {
-            let number = self.slots[from];
+            let number = std::mem::replace(&mut self.slots[from], GAP);
             let place = end.max(share(number, homes));
-            self.slots[end..place].fill(GAP);
             self.slots[place] = number;
             end = place + 1;
         }
-        self.slots[end..].fill(GAP);
     }
 }
 
