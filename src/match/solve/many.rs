@@ -13,12 +13,12 @@
 //! 100 million candidates of five parties, a fifth of them edges, one thread of an Intel Cascade Lake in a virtual machine, million
 //! a second: 8.5 with loads between other work and a table filled to four fifths and looked through whenever full; 9.1 with records touched
 //! ahead, and the next record of one side asked for only; 10.6 with a sample instead of most looks through the table; 11.4 without
-//! branches while plans are made; 12.0 with hashes made ahead of the loads; 14.0 in large pages; 16.2 with a table
-//! half full. What did not pay: looking at four slots at once (0.95 of the speed), batches of 16 to 128 (all the same), another thread that
-//! drops what comes to nothing from batches that wait (1.05 times, for one more copy of the rule and sets shared by threads).
+//! branches while plans are made; 12.0 with hashes made ahead of the loads; 14.0 in large pages; 16.2 with a table half full. What
+//! did not pay: looking at four slots at once (0.95 of the speed), batches of 16 to 128 (all the same), another thread that drops what
+//! comes to nothing from batches that wait (1.05 times, for one more copy of the rule and sets shared by threads).
 //!
-//! Memory: 4.25 bytes a record for three parties, 5 for nine, 12 for 64 ([`Records`]); the groups take 8 bytes a record and 4 a group on top in
-//! the end. An edge takes 10 to 32 bytes, or 1.5 if it is in a file ([`Edges`]). Most edges are of groups of two and more records:
+//! Memory: 4.25 bytes a record for three parties, 5 for nine, 12 for 64 ([`Records`]); the groups take 8 bytes a record and 4 a group
+//! on top in the end. An edge takes 10 to 32 bytes, or 1.5 if it is in a file ([`Edges`]). Most edges are of groups of two and more records:
 //! with three parties, where these have nothing to merge with but a lone record, there are never more than lone records have
 //! candidates; with more parties a large part of all candidates may be edges.
 
