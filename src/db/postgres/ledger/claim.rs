@@ -9,7 +9,16 @@ use crate::db::{DbError, DbResult, Lease};
 use crate::domain::task::Part;
 use crate::domain::{ComparisonId, TaskId, TaskKind};
 
+/// Takes a task. To plan the statement takes the server longer than to do it: what most tasks don't need is left out.
 pub(super) const CLAIM: &str = include_str!("claim.sql");
+
+/// Starts the run of a plan that has been claimed. A run that is being changed by another is left alone: it is being deleted or
+/// failed. Unsynced like the claim.
+pub(super) const START: &str = "
+    WITH clock AS MATERIALIZED (SELECT now_micros() AS now, set_config('synchronous_commit', 'off', true))
+    UPDATE runs SET state = 'running', time_started = clock.now
+    FROM clock WHERE runs.id IN (
+        SELECT id FROM runs WHERE id = $1 AND state = 'queued' FOR NO KEY UPDATE SKIP LOCKED)";
 
 pub(super) fn claimed(row: &Row, lease: Lease) -> DbResult<ClaimedTask> {
     let comparison = |row: &Row| -> DbResult<ComparisonId> {

@@ -22,19 +22,10 @@ next AS (
         WHERE tasks.queue = turns.queue AND state = 'ready' AND payload_version <= $2
             AND (run_after <= clock.now OR run_after > clock.now + $6)
         ORDER BY place, id LIMIT 1 FOR UPDATE SKIP LOCKED) AS head
-    LIMIT 1),
-claimed AS (
-    UPDATE tasks
-    SET state = 'leased', lease = $3, lease_expires = clock.now + $4, worker = $5, claims = claims + 1,
-        time_claimed = clock.now
-    FROM next, clock WHERE tasks.id = next.id
-    RETURNING tasks.id, kind, project_id, run_id, comparison_id, number, payload, claims, cause, traceparent),
--- The first claim of a plan starts its run. A run that is being changed by another is left alone: it is being deleted or failed, and
--- if that is undone then the end of the plan starts it.
-started AS (
-    UPDATE runs SET state = 'running', time_started = clock.now
-    FROM clock WHERE runs.id IN (
-        SELECT runs.id FROM runs JOIN claimed ON claimed.run_id = runs.id
-        WHERE claimed.kind = 'plan' AND runs.state = 'queued' FOR NO KEY UPDATE OF runs SKIP LOCKED))
-SELECT claimed.*, comparisons.threshold
-FROM claimed LEFT JOIN comparisons ON comparisons.id = claimed.comparison_id
+    LIMIT 1)
+UPDATE tasks
+SET state = 'leased', lease = $3, lease_expires = clock.now + $4, worker = $5, claims = claims + 1,
+    time_claimed = clock.now
+FROM next, clock WHERE tasks.id = next.id
+RETURNING tasks.id, kind, project_id, run_id, comparison_id, number, payload, claims, cause, traceparent,
+    (SELECT threshold FROM comparisons WHERE comparisons.id = tasks.comparison_id) AS threshold

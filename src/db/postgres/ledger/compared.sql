@@ -2,13 +2,10 @@
 -- $7 candidates by score.
 -- alive = 0: the object had been swept, and the transaction must be undone.
 -- The comparison's row, which all its tasks count down, is locked from here to the commit that follows.
-WITH alive AS (
-    UPDATE objects SET state = 'live', lease = NULL, expires = NULL
-    WHERE name = $3 AND lease = $6 AND state = 'writing' RETURNING name),
 -- Whatever else the task wrote was for itself.
-spare AS (
-    UPDATE objects SET state = 'doomed', lease = NULL, expires = NULL
-    WHERE lease = $6 AND name <> $3),
+WITH written AS (
+    UPDATE objects SET state = CASE WHEN name = $3 THEN 'live' ELSE 'doomed' END, lease = NULL, expires = NULL
+    WHERE lease = $6 RETURNING name),
 file AS (
     INSERT INTO candidate_files (comparison_id, number, object, candidates, scores) VALUES ($1, $2, $3, $4, $7)),
 counted AS (
@@ -17,4 +14,4 @@ counted AS (
         state = CASE WHEN outstanding = 1 AND state = 'open' THEN 'complete' ELSE state END
     WHERE id = $1
     RETURNING state = 'complete' AS complete, candidates)
-SELECT (SELECT count(*) FROM alive) AS alive, complete, candidates FROM counted
+SELECT (SELECT count(*) FROM written WHERE name = $3) AS alive, complete, candidates FROM counted

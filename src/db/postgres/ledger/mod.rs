@@ -13,7 +13,7 @@ use super::rows::{blob, get, micros, number, params, parsed, text};
 use super::schema::KNOWN;
 use crate::db::ledger::{
     CandidateFiles, ClaimedTask, Held, LONGEST_PAUSE, Ledger, LedgerCounts, Outcome, PoolCounts, QueueCounts,
-    RunForWork,
+    RunForWork, Work,
 };
 use crate::db::{DbResult, Lease};
 use crate::domain::task::PAYLOAD_VERSION;
@@ -50,7 +50,14 @@ impl Ledger for PostgresDb {
         let (length, pause, worker) = (micros(ttl), micros(LONGEST_PAUSE), text(worker));
         let rows =
             self.query(claim::CLAIM, params![queues, version, held, length, worker, pause, KNOWN]).await?;
-        rows.first().map(|row| claim::claimed(row, lease)).transpose()
+        let claimed = rows.first().map(|row| claim::claimed(row, lease)).transpose()?;
+        if let Some(ClaimedTask { work: Work::Plan { run }, .. }) = &claimed
+            && let Err(error) = self.query(claim::START, params![run.to_string()]).await
+        {
+            // Then the end of the plan starts it.
+            tracing::debug!(%run, %error, "a run whose plan has been claimed was not started");
+        }
+        Ok(claimed)
     }
 
     async fn renew_task(&self, task: TaskId, lease: Lease, ttl: Duration) -> DbResult<Held> {
