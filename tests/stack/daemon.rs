@@ -7,15 +7,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Runs the service with its standard input empty, and ends it when the pipe from the test process closes, however that
-/// process ends. The service's process id goes to the file named first.
+/// process ends. The service's process id goes to the file named first. In the end all that is left of the process group goes: processes
+/// that a killed service leaves behind, and this.
 const GUARD: &str = r#"
 pidfile=$1; shift
 "$@" </dev/null 3<&- & pid=$!
 echo $pid >"$pidfile.new" && mv "$pidfile.new" "$pidfile"
-(cat >/dev/null; kill -CONT $pid; kill -TERM $pid; sleep 5; kill -KILL $pid) <&3 2>/dev/null & reaper=$!
+(cat >/dev/null; kill -CONT $pid; kill -TERM $pid; sleep 5; kill -KILL $pid) <&3 2>/dev/null &
 exec 3<&-
 wait $pid
-kill $reaper 2>/dev/null
+kill -KILL 0
 "#;
 
 /// A free loopback port. Somebody else could take it before it is used, but ports are handed out in turn.
@@ -136,7 +137,6 @@ impl Daemon {
             let stdin = guard.stdin.take();
             wait_until(&format!("the end of {}", self.name), || guard.try_wait().unwrap().is_some());
             drop(stdin);
-            kill_orphans(&guard);
         }
     }
 
@@ -198,16 +198,8 @@ impl Drop for Daemon {
                 let _ = Command::new("kill").args(["-KILL", pid.trim()]).stderr(Stdio::null()).status();
             }
             let _ = guard.wait();
-            kill_orphans(&guard);
         }
     }
-}
-
-/// Kills the processes that a service has left behind, if it was killed: they are of the group of its guard, which has ended.
-fn kill_orphans(guard: &Child) {
-    let group = format!("-{}", guard.id());
-    // Most often there are none.
-    let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
 }
 
 #[cfg(test)]
