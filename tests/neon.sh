@@ -26,6 +26,7 @@ edition = "2024"
 [dependencies]
 bitvec = "$(version bitvec)"
 rand_chacha = "$(version rand_chacha)"
+rustix = { version = "$(version rustix)", features = ["mm"] }
 thiserror = "$(version thiserror)"
 
 [dev-dependencies]
