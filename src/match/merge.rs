@@ -173,6 +173,11 @@ mod tests {
         }
     }
 
+    /// So many keys from `first` on, each `step` above the one before.
+    fn every(step: u64, first: u64, count: u64) -> Windows {
+        Windows { keys: (0..count).map(|i| first + step * i).collect(), window: 1000, error: None }
+    }
+
     fn merged(runs: Vec<Windows>) -> Result<Vec<u64>, &'static str> {
         let (mut merge, mut all, mut batch) = (Merge::new(runs), Vec::new(), Vec::new());
         loop {
@@ -200,21 +205,13 @@ mod tests {
 
     #[test]
     fn long_runs_merge_in_many_batches() {
-        let run = |first: u64| Windows {
-            keys: (0..300_000).map(|i| first + 3 * i).collect(),
-            window: 1000,
-            error: None,
-        };
-        assert_eq!(merged((0..3).map(run).collect()), Ok((0..900_000).collect()));
+        let runs = (0..3).map(|first| every(3, first, 300_000)).collect();
+        assert_eq!(merged(runs), Ok((0..900_000).collect()));
     }
 
     #[test]
     fn batches_come_from_a_thread_beside() {
-        let run = |first: u64| Windows {
-            keys: (0..500_000).map(|i| first + 2 * i).collect(),
-            window: 1000,
-            error: None,
-        };
+        let run = |first| every(2, first, 500_000);
         let (runs, mut all) = (|| (0..2).map(run).collect(), Vec::new());
         let each: Result<(), &str> = Merge::new(runs()).each(|keys| {
             all.extend_from_slice(keys);
