@@ -44,7 +44,7 @@ fuzz *flags:
 
 # The ledger beside its model for two million steps
 soak-ledger:
-    cargo test --release --lib the_ledger_does_what_its_model_does_for -- --ignored --nocapture
+    ANONLINK_WALK_STEPS=1000000 cargo test --release --lib the_ledger_does_what_its_model_does -- --include-ignored --nocapture
 
 # A cluster under load and every kind of fault for 20 minutes; ANONLINK_SOAK_SEED repeats the dice of an earlier one
 soak seconds="1200":

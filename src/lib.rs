@@ -28,5 +28,5 @@ pub mod matching;
 
 /// Real services for the unit tests of the adapters; shared with the integration tests.
 #[cfg(test)]
-#[path = "../tests/stack/mod.rs"]
+#[path = "../tests/kit/stack/mod.rs"]
 mod stack;

@@ -2,6 +2,7 @@
 """The whole flow of PyPI `anonlink-client` 0.1.5 against a server, compared with the golden results of the fixtures.
 
     flow.py [--venv DIR] [URL]
+    flow.py --only-venv DIR
 
 URL is the server's, e.g. http://localhost:8851. Without it only `hash` and `block` are checked, which need no server.
 The client gets a venv of its own (default: in the user's cache), made with the CPython 3.8 named by $PYTHON38 (default:
@@ -267,8 +268,12 @@ def main():
     """Run the checks; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--venv", type=Path, help="where the client's venv is or will be")
+    parser.add_argument("--only-venv", type=Path, metavar="DIR", help="make the venv there, and check nothing")
     parser.add_argument("url", nargs="?", help="the server, e.g. http://localhost:8851")
     arguments = parser.parse_args()
+    if arguments.only_venv:
+        make_venv(arguments.only_venv.absolute())
+        return 0
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     command = make_venv((arguments.venv or cache / "anonlink" / "client-venv").absolute())
     failures = 0

@@ -71,6 +71,7 @@ async fn quick_without_redis(cache: &Cache) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "infra: needs Redis"]
 async fn one_server() {
     let redis = Redis::start("hunter2");
     let flags = ["--redis-server", &redis.address(), "--redis-password", "hunter2"];
@@ -114,6 +115,7 @@ async fn measure(one: &Cache, other: &Cache) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "infra: needs Redis"]
 async fn away_and_back() {
     let mut redis = Redis::start("");
     let address = redis.address();
@@ -140,6 +142,7 @@ async fn away_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "infra: needs Redis"]
 async fn a_frozen_server_delays_nobody_for_long() {
     let redis = Redis::start("");
     let address = redis.address();
@@ -155,6 +158,7 @@ async fn a_frozen_server_delays_nobody_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "infra: needs Redis"]
 async fn a_wrong_password_is_told_and_not_shown() {
     let redis = Redis::start("hunter2");
     let address = redis.address();
@@ -167,6 +171,7 @@ async fn a_wrong_password_is_told_and_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "infra: needs Redis"]
 async fn tls_is_verified() {
     let redis = Redis::start_tls("hunter2");
     let (address, ca) = (redis.address(), redis.ca().display().to_string());
@@ -182,6 +187,7 @@ async fn tls_is_verified() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "infra: needs Redis"]
 async fn a_set_behind_sentinel() {
     let mut set = RedisSet::start();
     let sentinels = set.sentinels();

@@ -3,7 +3,6 @@
 pub(crate) mod audit;
 mod clocks;
 mod comparing;
-pub(crate) mod creating;
 mod ingesting;
 mod leases;
 mod life;

@@ -16,12 +16,12 @@ const SELECT_PROJECT: &str = "
            ARRAY(SELECT warnings FROM parties WHERE project_id = p.id AND warnings <> '[]' ORDER BY party) AS warnings
     FROM projects p WHERE id = $1";
 
-pub(super) const INSERT_PROJECT: &str = "
+const INSERT_PROJECT: &str = "
     INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added, expires)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, micros, micros + $9 FROM (SELECT now_micros() AS micros) AS now
     RETURNING expires";
 
-pub(super) const INSERT_PARTIES: &str = "
+const INSERT_PARTIES: &str = "
     WITH updates AS (SELECT digest, number - 1 AS party FROM unnest($2) WITH ORDINALITY AS u (digest, number)),
     waiting AS (INSERT INTO parties (project_id, party, state) SELECT $1, party, 'waiting' FROM updates)
     INSERT INTO tokens (digest, project_id, kind, party)

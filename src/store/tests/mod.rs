@@ -56,6 +56,7 @@ pub(super) async fn bucket(minio: &Minio, name: &str) -> (Store, BucketAt) {
 }
 
 #[tokio::test]
+#[ignore = "infra: needs MinIO"]
 async fn minio_stores_objects() {
     let minio = Minio::start();
     let (store, at) = bucket(&minio, "data").await;
@@ -109,6 +110,7 @@ async fn minio_stores_objects() {
 }
 
 #[tokio::test]
+#[ignore = "infra: needs MinIO"]
 async fn minio_that_is_away_for_a_while_is_waited_for() {
     let mut minio = Minio::start();
     let (store, _) = bucket(&minio, "data").await;
@@ -130,6 +132,7 @@ async fn minio_that_is_away_for_a_while_is_waited_for() {
 }
 
 #[tokio::test]
+#[ignore = "infra: needs MinIO"]
 async fn minio_is_spoken_to_by_tls_with_the_authority_that_was_named() {
     let minio = Minio::start_secure();
     let (access, secret) = minio.root();

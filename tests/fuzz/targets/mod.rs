@@ -1,7 +1,7 @@
 //! What is fuzzed: every parser that eats bytes from outside. Each target takes any bytes at all, and panics where the code under
 //! it breaks a promise: whole and in pieces is the same, what is accepted is what other parsers accept, damage is noticed.
 //!
-//! `tests/fuzz/main.rs` runs them on seeds and simple mutations in the test command; `tests/fuzz/libfuzzer` for hours, guided by
+//! `tests/fast/fuzz.rs` runs them on seeds and simple mutations in the test command; `tests/fuzz/libfuzzer` for hours, guided by
 //! coverage.
 
 mod files;

@@ -94,18 +94,32 @@ pub(crate) async fn walk(bed: &Bed, seed: u64, steps: u64) -> BTreeMap<&'static 
     driver.counts
 }
 
-/// Several walks, four at a time.
+/// The variable that says how many steps to walk in all.
+const WALK_STEPS: &str = "ANONLINK_WALK_STEPS";
+
+/// One walk of a seed and so many steps, as long as the test command has time for. Where `ANONLINK_WALK_STEPS` says how many there
+/// shall be in all: walks of at most `longest` steps from multiples of `factor`, four at a time.
 pub(crate) fn walks<F: Future<Output = ()>>(
-    seeds: impl Iterator<Item = u64>,
-    walk: impl Fn(u64) -> F + Sync,
+    usual: (u64, u64),
+    (factor, longest): (u64, u64),
+    walk: impl Fn(u64, u64) -> F + Sync,
 ) {
-    let seeds: Vec<u64> = seeds.collect();
+    let walks: Vec<(u64, u64)> = match std::env::var(WALK_STEPS) {
+        Err(_) => vec![usual],
+        Ok(text) => {
+            let all: u64 = text.parse().expect("ANONLINK_WALK_STEPS is a number");
+            let count = all.div_ceil(longest);
+            (1..=count).map(|seed| (seed * factor, all.div_ceil(count))).collect()
+        }
+    };
     std::thread::scope(|scope| {
-        for first in 0..4 {
-            let (seeds, walk) = (&seeds, &walk);
+        for first in 0..walks.len().min(4) {
+            let (walks, walk) = (&walks, &walk);
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                seeds.iter().skip(first).step_by(4).for_each(|seed| runtime.block_on(walk(*seed)));
+                for (seed, steps) in walks.iter().skip(first).step_by(4) {
+                    runtime.block_on(walk(*seed, *steps));
+                }
             });
         }
     });

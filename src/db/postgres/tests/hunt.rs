@@ -17,18 +17,18 @@ use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{ProjectId, Queue, ResultType, RunId, RunState, Token, TokenDigest, UploadSummary};
 use crate::matching::threshold::Threshold;
 
-pub(super) const TTL: Duration = Duration::from_secs(30);
+const TTL: Duration = Duration::from_secs(30);
 
 /// Distinct values from one counter.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-pub(super) fn bytes<const N: usize>(seed: u64) -> [u8; N] {
+fn bytes<const N: usize>(seed: u64) -> [u8; N] {
     let mut bytes = [0; N];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes
 }
 
-pub(super) fn fresh() -> u64 {
+fn fresh() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -36,14 +36,14 @@ fn digest() -> TokenDigest {
     Token::from_random(bytes(fresh())).digest()
 }
 
-pub(super) async fn project(db: &dyn Db) -> ProjectId {
+async fn project(db: &dyn Db) -> ProjectId {
     let id = ProjectId::from_random(bytes(fresh()));
     let project = new_project(ResultType::Groups);
     db.create_project(id, &project, &[digest(), digest()], digest()).await.unwrap();
     id
 }
 
-pub(super) async fn upload(db: &dyn Db, project: ProjectId, party: u16) {
+async fn upload(db: &dyn Db, project: ProjectId, party: u16) {
     let lease = Lease(bytes(fresh()));
     db.begin_upload(project, party, lease, TTL).await.unwrap();
     let object = format!("{project}/{party}-{}", lease.hex());
@@ -62,7 +62,7 @@ pub(super) async fn upload(db: &dyn Db, project: ProjectId, party: u16) {
     db.finish_upload(project, party, lease, digest(), &verdict).await.unwrap();
 }
 
-pub(super) async fn run(db: &dyn Db, project: ProjectId, threshold: f64) -> RunId {
+async fn run(db: &dyn Db, project: ProjectId, threshold: f64) -> RunId {
     let id = RunId::from_random(bytes(fresh()));
     let run = NewRun {
         id,
@@ -75,7 +75,7 @@ pub(super) async fn run(db: &dyn Db, project: ProjectId, threshold: f64) -> RunI
     id
 }
 
-pub(super) fn plan(parts: u32) -> Outcome {
+fn plan(parts: u32) -> Outcome {
     let part = |i| PlannedPart {
         part: Part::Rows { party0: 0, party1: 1, rows0: (i, i + 1), rows1: (0, 100) },
         comparisons: 100,
@@ -110,6 +110,7 @@ async fn work(db: &PostgresDb, parts: u32) -> Option<(i64, Held)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn every_task_is_done_once() {
     let cluster = Postgres::start();
     let db = store(&cluster, "stress", 4).await;
@@ -170,6 +171,7 @@ async fn disturb(db: &PostgresDb, turn: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn nobody_waits_in_a_circle() {
     let cluster = Postgres::start();
     let db = store(&cluster, "circle", 4).await;

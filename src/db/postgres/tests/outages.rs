@@ -25,6 +25,7 @@ async fn create(db: &PostgresDb, seed: u8) -> crate::db::DbResult<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn a_restart_fails_nothing_that_comes_after_it() {
     let mut cluster = Postgres::start();
     let db = store(&cluster, "restarted", 4).await;
@@ -53,6 +54,7 @@ async fn a_restart_fails_nothing_that_comes_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn a_runtime_of_its_own_may_borrow_connections() {
     let cluster = Postgres::start();
     let db = store(&cluster, "borrowed", 2).await;
@@ -69,6 +71,7 @@ async fn a_runtime_of_its_own_may_borrow_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn a_dropped_call_leaves_no_transaction_behind() {
     let cluster = Postgres::start();
     let db = store(&cluster, "dropped", 1).await;
@@ -90,6 +93,7 @@ async fn a_dropped_call_leaves_no_transaction_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn errors_quote_no_row() {
     let cluster = Postgres::start();
     let db = store(&cluster, "quoting", 1).await;

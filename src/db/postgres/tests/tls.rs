@@ -14,6 +14,7 @@ fn openssl(folder: &Path, arguments: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn each_mode_verifies_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";

@@ -42,6 +42,7 @@ impl Raw for Writer<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn a_database_of_any_version_goes_on() {
     let cluster = Postgres::start();
     for version in 1..=MIGRATIONS.len() {
@@ -60,6 +61,7 @@ async fn a_database_of_any_version_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "infra: needs PostgreSQL"]
 async fn newer_processes_are_let_be() {
     let cluster = Postgres::start();
     let db = store(&cluster, "newer", 2).await;

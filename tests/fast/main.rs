@@ -1,0 +1,21 @@
+//! The first tier: everything that takes a Rust toolchain and nothing else.
+
+#[path = "../kit/mod.rs"]
+mod kit;
+use kit::{collector, service, stack};
+
+mod api;
+mod audit;
+mod cli;
+mod daemons;
+mod docs;
+mod durability;
+mod figures;
+mod fuzz;
+mod layering;
+mod link;
+mod load;
+mod matching;
+mod monitoring;
+mod scrape;
+mod traces;
