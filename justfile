@@ -18,12 +18,12 @@ bench *names:
 
 # Side by side with PyPI anonlink, faiss-cpu, FPSim2 and chemfp
 bench-peers *flags:
-    cargo build --release
+    cargo build --profile dist
     benches/peers/run.sh {{flags}}
 
 # Whole jobs over REST
 bench-jobs *flags:
-    cargo build --release
+    cargo build --profile dist
     benches/jobs/run.sh {{flags}}
 
 # Make the fixtures anew
@@ -48,9 +48,9 @@ soak-ledger:
 
 # A cluster under load and every kind of fault for 20 minutes; ANONLINK_SOAK_SEED repeats the dice of an earlier one
 soak seconds="1200":
-    ANONLINK_SOAK_SECONDS={{seconds}} cargo test --locked --test cluster a_soaked_cluster -- --nocapture
+    ANONLINK_SOAK_SECONDS={{seconds}} cargo test --locked --test infra a_soaked_cluster -- --nocapture
 
 # The service under load: requests, slow clients, a large upload, many projects, fairness
 bench-load *cases:
-    cargo build --release
+    cargo build --profile dist
     benches/load/run.sh {{cases}}

@@ -37,10 +37,10 @@ def build():
     machine = platform.machine()
     target = f"{machine}-unknown-linux-gnu"
     flags = '-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"'
-    subprocess.run(["cargo", "build", "--locked", "--release", "--bin", "anonlink", "--target", target],
+    subprocess.run(["cargo", "build", "--locked", "--profile", "dist", "--bin", "anonlink", "--target", target],
                    check=True, cwd=ROOT, env={**os.environ, "RUSTFLAGS": flags})
     arch = {"x86_64": "amd64", "aarch64": "arm64"}[machine]
-    return ROOT / f"target/image/{arch}/root/anonlink", ROOT / f"target/{target}/release/anonlink"
+    return ROOT / f"target/image/{arch}/root/anonlink", ROOT / f"target/{target}/dist/anonlink"
 
 
 def parties(records, seed=1):

@@ -200,7 +200,7 @@ def row(figures, alike):
 def main():
     """Measure all cases; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "release" / "anonlink")
+    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "dist" / "anonlink")
     parser.add_argument("--repeat", type=int, default=5, help="jobs per case (default 5; one of a million records)")
     parser.add_argument("--workers", type=int, default=0, help="processes of `anonlink work` beside the server (default 0)")
     parser.add_argument("--data", type=Path, help="keep the data in this folder, and take what is there already")
@@ -209,7 +209,7 @@ def main():
     parser.add_argument("cases", nargs="*", metavar="CASE", default=CASES)
     arguments = parser.parse_args()
     if not arguments.binary.exists():
-        sys.exit(f"{arguments.binary} is missing: build it with `cargo build --release`, or give --binary")
+        sys.exit(f"{arguments.binary} is missing: build it with `cargo build --profile dist`, or give --binary")
     names = " / ".join(["serve", *(f"work {number + 1}" for number in range(arguments.workers))])
     table = Table(arguments.table, ["records:form:threshold", "total s", "upload s", "run s", "result s", f"CPU s: {names}",
                                     f"peak MiB: {names}", "client's CPU s", "uploaded MB", "result MB"])

@@ -288,7 +288,7 @@ CASES = {"rate": rate, "slow": slow, "large": large, "ingest": ingest, "many": m
 def main():
     """Measure the cases; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, default=jobs.ROOT / "target" / "release" / "anonlink")
+    parser.add_argument("--binary", type=Path, default=jobs.ROOT / "target" / "dist" / "anonlink")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--gigabytes", type=int, default=10)

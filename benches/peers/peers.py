@@ -131,7 +131,7 @@ def make(name, folder):
 def main():
     """Measure all cases; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "release" / "anonlink")
+    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "dist" / "anonlink")
     parser.add_argument("--repeat", type=int, default=5, help="turns per case (default 5)")
     parser.add_argument("--peers", type=lambda names: names.split(","), default=PEERS, help="default: " + ",".join(PEERS))
     parser.add_argument("--table", type=Path, default=TARGET / "peers.md", help="write the table to this file too (%(default)s)")
@@ -142,7 +142,7 @@ def main():
     if unknown := set(arguments.peers) - set(PEERS):
         sys.exit(f"no such peer: {', '.join(sorted(unknown))} ({', '.join(PEERS)})")
     if not arguments.binary.exists():
-        sys.exit(f"{arguments.binary} is missing: build it with `cargo build --release`, or give --binary")
+        sys.exit(f"{arguments.binary} is missing: build it with `cargo build --profile dist`, or give --binary")
     table = Table(arguments.table, ["data:threshold", "candidates", *(f"{name} M/s" for name in arguments.peers), "search M/s",
                                     "search / anonlink, best", "median", "whole s", "whole / anonlink",
                                     "peak MiB, anonlink / ours"])

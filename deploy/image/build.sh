@@ -7,7 +7,8 @@
 #
 # The Dockerfile's builder calls it, and so do the tests and anyone without Docker. It needs a Rust toolchain and Python with pip or
 # venv: Zig's C compiler for musl, which builds for either architecture on either, comes from PyPI, and what tells the packages in the
-# binary from Cargo's registry; both are kept below target/test-tools. The binary is static and made for the architecture's baseline; kernels
+# binary from Cargo's registry; both are kept for all checkouts, in $ANONLINK_TEST_TOOLS or
+# the user's cache. The binary is static and made for the architecture's baseline; kernels
 # are chosen at run time.
 #
 # It holds no path of this machine, so that the same source and tools can give the same bytes in any folder. `deploy/image/reproduce.sh`
@@ -34,13 +35,15 @@ case $arch in
     *) echo "build.sh: no image for $arch: amd64 and arm64 are those that are made" >&2 && exit 2 ;;
 esac
 
-tools=$PWD/target/test-tools/zig-$ziglang-$zigbuild
+kept=${ANONLINK_TEST_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/anonlink/test-tools}
+mkdir -p "$kept"
+tools=$kept/zig-$ziglang-$zigbuild
 if [ ! -x "$tools/bin/cargo-zigbuild" ]; then
     rm -rf "$tools"
     python3 -m venv "$tools"
     "$tools/bin/pip" install --quiet --disable-pip-version-check "ziglang==$ziglang" "cargo-zigbuild==$zigbuild"
 fi
-listing=$PWD/target/test-tools/sbom-$auditable-$cyclonedx
+listing=$kept/sbom-$auditable-$cyclonedx
 for tool in "cargo-auditable@$auditable" "cargo-cyclonedx@$cyclonedx"; do
     [ -x "$listing/bin/${tool%@*}" ] || CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$listing" "$tool"
 done
@@ -52,7 +55,7 @@ unset RUSTFLAGS CARGO_BUILD_RUSTFLAGS
 built=${CARGO_TARGET_DIR:-$PWD/target}
 home=${CARGO_HOME:-$HOME/.cargo}
 library=$(rustc --print sysroot)/lib/rustlib/src/rust
-hidden="$PWD=/source $built=/build $home=/cargo $library=/rustc/$(rustc -vV | sed -n 's/^commit-hash: //p')"
+hidden="$PWD=/source $built=/build $home=/cargo $kept=/tools $library=/rustc/$(rustc -vV | sed -n 's/^commit-hash: //p')"
 separator=$(printf '\037')
 CARGO_ENCODED_RUSTFLAGS= CFLAGS=
 for from in $hidden; do
@@ -70,10 +73,10 @@ mkdir -p "$out.new"
 # path a part of all symbols. What it reads is our list, and not what it finds itself (see sbom.py).
 deploy/image/sbom.py packages "$target" >"$out.new/packages"
 RUSTC_WORKSPACE_WRAPPER=cargo-auditable CARGO_AUDITABLE_ORIG_ARGS= CARGO_SBOM_PATH=$PWD/$out.new/packages \
-    cargo zigbuild --locked --release --bin anonlink --target "$target"
+    cargo zigbuild --locked --profile dist --bin anonlink --target "$target"
 rm "$out.new/packages"
 mkdir -p "$out.new/root/etc/ssl/certs" "$out.new/state/data" "$out.new/state/tmp"
-cp "$built/$target/release/anonlink" "$out.new/root/anonlink"
+cp "$built/$target/dist/anonlink" "$out.new/root/anonlink"
 zig=$("$tools/bin/python" -c 'import pathlib, ziglang; print(pathlib.Path(ziglang.__file__).parent)')
 deploy/image/sbom.py document "$target" "$zig" >"$out.new/root/anonlink.cdx.json"
 cp "${CA_CERTIFICATES:-/etc/ssl/certs/ca-certificates.crt}" "$out.new/root/etc/ssl/certs/ca-certificates.crt"

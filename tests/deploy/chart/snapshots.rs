@@ -1,6 +1,6 @@
 //! What is rendered, as files: the list of objects of every case, and all of three cases.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test --test chart` writes them anew; what changed is then to be read in the diff.
+//! `UPDATE_SNAPSHOTS=1 cargo test --test deploy chart` writes them anew; what changed is then to be read in the diff.
 
 use std::path::Path;
 

@@ -33,5 +33,5 @@ pub fn builders_places() -> [String; 4] {
     let place =
         |variable: &str, folder: &str| std::env::var(variable).unwrap_or_else(|_| format!("{home}/{folder}"));
     let repository = repository().to_str().unwrap().to_owned();
-    [repository, place("CARGO_HOME", ".cargo"), place("RUSTUP_HOME", ".rustup"), "/target/test-tools".into()]
+    [repository, place("CARGO_HOME", ".cargo"), place("RUSTUP_HOME", ".rustup"), "anonlink/test-tools".into()]
 }
