@@ -18,4 +18,5 @@ mod load;
 mod matching;
 mod monitoring;
 mod scrape;
+mod selftest;
 mod traces;
