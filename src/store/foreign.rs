@@ -106,7 +106,7 @@ impl Foreign {
             keys: Some(keys),
             ca: None,
         };
-        Ok(Store::s3_by(&at, client::built(builder)?)?)
+        Ok(Store::s3_by(&at, client::built(builder)?, client::Patience::USUAL)?)
     }
 
     fn allows(&self, server: &Server) -> bool {

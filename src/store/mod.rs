@@ -36,6 +36,7 @@ use object_store::{Attribute, GetOptions, ObjectStore, ObjectStoreExt};
 use crate::config::objects::BucketAt;
 use crate::telemetry::Operation;
 use s3::Requests;
+use s3::client::Patience;
 
 pub use error::{StoreError, StoreResult, no_room};
 pub use exchange::{DownloadStore, Exchange, Grant, UploadStore};
@@ -89,11 +90,11 @@ impl Store {
     /// # Errors
     /// The certificate authorities can't be loaded, or the settings contradict each other.
     pub fn s3(at: &BucketAt) -> StoreResult<Self> {
-        Self::s3_by(at, s3::client::own(at.ca.as_deref())?)
+        Self::s3_by(at, s3::client::own(at.ca.as_deref())?, Patience::USUAL)
     }
 
-    fn s3_by(at: &BucketAt, client: reqwest::Client) -> StoreResult<Self> {
-        let (objects, requests) = s3::connect(at, client)?;
+    fn s3_by(at: &BucketAt, client: reqwest::Client, patience: Patience) -> StoreResult<Self> {
+        let (objects, requests) = s3::connect(at, client, patience)?;
         Ok(Self { inner: Arc::new(objects), kind: Kind::S3(Arc::new(requests)) })
     }
 

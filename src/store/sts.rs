@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::error::answered;
 use super::outage::passes;
+use super::s3::client::Patience;
 use super::s3::{credential, patiently, signed, trusted_segment, xml};
 use crate::config::objects::Keys;
 
@@ -143,10 +144,11 @@ impl Sts {
             request.headers_mut().insert(header::CONTENT_TYPE, content);
             signed(&self.client, request, &self.url, &self.credential, "sts", &self.region).await
         };
-        let (status, answer) = patiently(once).await.map_err(|error| match error.is_transient() {
-            true => StsError::Unreachable(error.to_string()),
-            false => StsError::Unsent(error.to_string()),
-        })?;
+        let (status, answer) =
+            patiently(Patience::USUAL, once).await.map_err(|error| match error.is_transient() {
+                true => StsError::Unreachable(error.to_string()),
+                false => StsError::Unsent(error.to_string()),
+            })?;
         if !status.is_success() {
             return Err(StsError::Refused { url: self.url.clone(), status, answer: answered(&answer) });
         }

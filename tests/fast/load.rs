@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::service::{
     Process, Project, call, create, parties, post_run, request, result, run_state, serve, upload, wait_for,
+    wait_for_begun,
 };
 use serde_json::Value;
 
@@ -66,11 +67,7 @@ fn load_of_five_hundred_slow_clients_stops_nobody() {
         (0..EACH).map(|_| sent(&url, "POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nX-Sl")).collect();
     slow.extend(projects.iter().map(|project| sent(&url, &endless(project, 0))));
     for project in &projects {
-        let path = format!("/projects/{}/parties", project.id);
-        wait_for("the upload to begin", || {
-            let (_, answer) = call(&url, "GET", &path, &project.result, None).unwrap();
-            answer["parties"][0]["state"] == "uploading"
-        });
+        wait_for_begun(&url, project, 0);
     }
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

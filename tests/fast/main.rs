@@ -17,6 +17,7 @@ mod link;
 mod load;
 mod matching;
 mod monitoring;
+mod ports;
 mod scrape;
 mod selftest;
 mod traces;

@@ -1,7 +1,5 @@
 //! Traces, as a collector sees them: one linkage is one trace, in one process and across several.
 
-use std::time::{Duration, Instant};
-
 use crate::collector::{Collector, Spans};
 use crate::service::{self, Process, create, parties, post_run, run_state, upload, wait_for};
 
@@ -22,6 +20,7 @@ fn link(url: &str) -> service::Project {
 /// Ends a process in good order; what it has not yet told is told then.
 fn stop(mut process: Process) {
     process.signal("TERM");
+    wait_for("its end", || process.0.try_wait().unwrap().is_some());
     assert_eq!(process.0.wait().unwrap().code(), Some(0));
 }
 
@@ -173,10 +172,11 @@ fn a_collector_that_is_away_harms_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let (server, url) = service::serve(folder.path(), &["--otlp-endpoint", &endpoint]);
         link(&url);
-        let stopping = Instant::now();
         stop(server);
-        assert!(stopping.elapsed() < Duration::from_secs(12), "{endpoint}: {:?}", stopping.elapsed());
     }
+    // It has ended though this one was asked and has not answered yet.
+    silent.set_nonblocking(true).unwrap();
+    silent.accept().expect("somebody has connected");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+pub use super::stack::free_port;
+
 /// A running process, killed when dropped.
 pub struct Process(pub Child);
 
@@ -160,6 +162,15 @@ pub fn begin_upload(
     stream.write_all(head.as_bytes())?;
     stream.write_all(&rows[..sent])?;
     Ok(stream)
+}
+
+/// Waits until a party's upload has begun: the service has read its head and may be waiting for more.
+pub fn wait_for_begun(url: &str, project: &Project, party: usize) {
+    let path = format!("/projects/{}/parties", project.id);
+    wait_for("the upload to begin", || {
+        let (_, answer) = call(url, "GET", &path, &project.result, None).unwrap();
+        answer["parties"][party]["state"] == "uploading"
+    });
 }
 
 /// Reads the answer on a connection that closes after it; `Err` if the server went away.
@@ -315,9 +326,4 @@ pub fn parties(rows: usize, seed: u64) -> [Vec<u8>; 2] {
         b[row * 128 + row % 128] ^= 0x5a;
     }
     [a, b]
-}
-
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

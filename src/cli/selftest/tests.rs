@@ -26,8 +26,8 @@ struct Stub {
     created: AtomicUsize,
     /// How many more requests for the version are put off.
     busy: AtomicUsize,
-    /// Creating a project takes this long.
-    slow: Mutex<Duration>,
+    /// Where this is, a project is created once it is told to.
+    answer: Option<Notify>,
     /// Told when a project is about to be created.
     creating: Notify,
 }
@@ -49,8 +49,9 @@ async fn version(State(stub): State<Arc<Stub>>) -> Response {
 
 async fn create(State(stub): State<Arc<Stub>>) -> Response {
     stub.creating.notify_one();
-    let slow = *stub.slow.lock().unwrap();
-    tokio::time::sleep(slow).await;
+    if let Some(answer) = &stub.answer {
+        answer.notified().await;
+    }
     let n = stub.created.fetch_add(1, Ordering::SeqCst);
     let secret = |kind: usize| format!("{:048x}", 1000 * (n + 1) + kind);
     stub.projects.lock().unwrap().push((secret(0), secret(1)));
@@ -138,11 +139,15 @@ async fn projects_of_failed_and_broken_checks_are_deleted() {
 
 #[tokio::test]
 async fn a_project_that_is_being_created_at_the_interruption_is_deleted_too() {
-    let stub = Arc::<Stub>::default();
-    *stub.slow.lock().unwrap() = Duration::from_millis(100);
+    let stub = Arc::new(Stub { answer: Some(Notify::new()), ..Stub::default() });
     let session = session(&stub).await;
+    // The project is created after the interruption.
+    let interruption = async {
+        stub.creating.notified().await;
+        stub.answer.as_ref().unwrap().notify_one();
+    };
     let checks = [Check::new("a", "creates", creates), Check::new("a", "never starts", creates)];
-    let (outcomes, text) = make(&session, &checks, stub.creating.notified()).await;
+    let (outcomes, text) = make(&session, &checks, interruption).await;
     assert_eq!(outcomes[0].verdict, runner::interrupted(), "{text}");
     assert_eq!(outcomes[1].verdict, runner::interrupted(), "{text}");
     assert!(matches!(outcomes[2].verdict, Verdict::Passed(_)), "{text}");
@@ -161,9 +166,7 @@ async fn a_busy_service_is_asked_again() {
 
 #[tokio::test]
 async fn a_service_out_of_reach_is_status_2_and_one_line() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let address = format!("http://127.0.0.1:{}", crate::stack::free_port());
     let session =
         Session::new(Http::new(url::base(&address).unwrap(), None).unwrap(), None, Duration::from_secs(1));
     let error = reach(&session).await.unwrap_err().to_string();

@@ -14,10 +14,22 @@ use crate::store::{StoreError, StoreResult};
 const CONNECT: Duration = Duration::from_secs(3);
 /// Longest silence of a store in the middle of a request or an answer.
 const SILENCE: Duration = Duration::from_secs(20);
-/// Time from a request's beginning after which it isn't tried again.
-pub(super) const PATIENCE: Duration = Duration::from_secs(12);
 /// First and longest pause between two tries.
 pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// How long a store is waited for that fails or says nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Time from a request's beginning after which it isn't tried again.
+    pub tries: Duration,
+    /// Longest wait for the answer to a health check.
+    pub check: Duration,
+}
+
+impl Patience {
+    /// That of the service.
+    pub const USUAL: Self = Self { tries: Duration::from_secs(12), check: Duration::from_secs(5) };
+}
 
 /// A client to build upon: TLS by these authorities, no redirects (a store is where it was said to be).
 ///
@@ -51,11 +63,11 @@ pub fn built(builder: reqwest::ClientBuilder) -> StoreResult<reqwest::Client> {
 }
 
 /// How often the crate tries again.
-pub(super) fn retries() -> RetryConfig {
+pub(super) fn retries(patience: Patience) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig { init_backoff: PAUSES.0, max_backoff: PAUSES.1, base: 2.0 },
         max_retries: 30,
-        retry_timeout: PATIENCE,
+        retry_timeout: patience.tries,
     }
 }
 

@@ -12,12 +12,16 @@ use object_store::{ClientOptions, StaticCredentialProvider};
 
 use super::StoreResult;
 use crate::config::objects::{BucketAt, Keys};
-use client::{Connector, retries};
+use client::{Connector, Patience, retries};
 
 pub(super) use requests::{OpenUpload, Requests, patiently, signed, trusted_segment};
 
 /// A connection to a bucket.
-pub(super) fn connect(at: &BucketAt, client: reqwest::Client) -> StoreResult<(AmazonS3, Requests)> {
+pub(super) fn connect(
+    at: &BucketAt,
+    client: reqwest::Client,
+    patience: Patience,
+) -> StoreResult<(AmazonS3, Requests)> {
     let server = &at.server;
     // The endpoint that the crate wants in virtual-host style has the bucket in its name.
     let (endpoint, bucket_url) = match at.path_style {
@@ -47,11 +51,12 @@ pub(super) fn connect(at: &BucketAt, client: reqwest::Client) -> StoreResult<(Am
         .with_bucket_name(&at.bucket)
         .with_region(&at.region)
         .with_virtual_hosted_style_request(!at.path_style)
-        .with_retry(retries())
+        .with_retry(retries(patience))
         .with_client_options(ClientOptions::new())
         .with_http_connector(Connector(client.clone()))
         .build()?;
-    let requests = Requests::new(client, objects.credentials().clone(), at.region.clone(), bucket_url);
+    let requests =
+        Requests::new(client, objects.credentials().clone(), at.region.clone(), bucket_url, patience);
     Ok((objects, requests))
 }
 

@@ -1,7 +1,7 @@
 //! Requests that the `object_store` crate has no call for: buckets, forgotten multipart uploads, and objects under names that a
 //! stranger chose (which the crate would refuse to list).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::{Method, Request, StatusCode};
@@ -9,7 +9,7 @@ use object_store::aws::{AwsAuthorizer, AwsCredential, AwsCredentialProvider};
 use object_store::client::{HttpClient, HttpRequestBody};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::client::{PATIENCE, PAUSES};
+use super::client::{PAUSES, Patience};
 use super::xml;
 use crate::store::error::{NO_BUCKET, answered};
 use crate::store::outage::{SLOW, breaks, passes};
@@ -19,9 +19,6 @@ use crate::store::{StoreError, StoreResult};
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The same for a whole key: slashes stay.
 const KEY: &AsciiSet = &STRICT.remove(b'/');
-
-/// Longest wait for the answer to a health check.
-const CHECK: Duration = Duration::from_secs(5);
 
 /// A text for one place of a query or form: nothing in it has a meaning there.
 pub fn trusted_segment(text: &str) -> String {
@@ -46,6 +43,7 @@ pub struct Requests {
     credentials: AwsCredentialProvider,
     region: String,
     bucket_url: String,
+    patience: Patience,
 }
 
 impl Requests {
@@ -54,8 +52,9 @@ impl Requests {
         credentials: AwsCredentialProvider,
         region: String,
         bucket_url: String,
+        patience: Patience,
     ) -> Self {
-        Self { client: HttpClient::new(client), credentials, region, bucket_url }
+        Self { client: HttpClient::new(client), credentials, region, bucket_url, patience }
     }
 
     /// Makes the bucket unless it is there and ours; true if it was made.
@@ -96,8 +95,8 @@ impl Requests {
     /// # Errors
     /// It doesn't.
     pub async fn check(&self) -> StoreResult<()> {
-        let answer = tokio::time::timeout(CHECK, self.try_once(&Method::HEAD, "", "", Bytes::new()));
-        match answer.await {
+        let answer = self.try_once(&Method::HEAD, "", "", Bytes::new());
+        match tokio::time::timeout(self.patience.check, answer).await {
             Ok(Ok((status, _))) if status.is_success() => Ok(()),
             Ok(Ok((StatusCode::NOT_FOUND, _))) => Err(StoreError::NoBucket(self.bucket_url.clone())),
             Ok(Ok((status, _))) => Err(self.failure(status, "")),
@@ -203,7 +202,7 @@ impl Requests {
         query: &str,
         body: Bytes,
     ) -> StoreResult<(StatusCode, String)> {
-        patiently(|| self.try_once(&method, key, query, body.clone())).await
+        patiently(self.patience, || self.try_once(&method, key, query, body.clone())).await
     }
 
     async fn try_once(
@@ -227,7 +226,7 @@ impl Requests {
 ///
 /// # Errors
 /// The last try's failure.
-pub async fn patiently<F>(once: impl Fn() -> F) -> StoreResult<(StatusCode, String)>
+pub async fn patiently<F>(patience: Patience, once: impl Fn() -> F) -> StoreResult<(StatusCode, String)>
 where
     F: Future<Output = StoreResult<(StatusCode, String)>>,
 {
@@ -238,7 +237,7 @@ where
             Ok((status, _)) => passes(*status),
             Err(error) => error.is_transient(),
         };
-        if !again || begun.elapsed() > PATIENCE {
+        if !again || begun.elapsed() > patience.tries {
             return answer;
         }
         tokio::time::sleep(pause).await;

@@ -73,7 +73,7 @@ impl Server {
             Self { url: url("https", ports[2]), client, kubeconfig, _daemons: [etcd, api], _folder: folder };
         let started = Instant::now();
         while !server.ready().await {
-            assert!(started.elapsed() < Duration::from_secs(60), "{}", server._daemons[1].log());
+            assert!(started.elapsed() < Duration::from_secs(180), "{}", server._daemons[1].log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         server

@@ -1,13 +1,12 @@
 //! The image in a container, as a cluster would run it: read-only, another user, little memory, no capability.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::image::engine::{Engine, IMAGE, succeed};
-use crate::service::{Project, create, parties, request_root, wait_for};
+use crate::service::{answer, begin_upload, create, parties, request_root, wait_for, wait_for_begun};
 
 /// How containers are run here.
 const HARDENED: &[&str] = &[
@@ -80,38 +79,17 @@ fn image_passes_its_selftest_and_drains_at_sigterm() {
     // An upload that is under way when the container is told to stop is answered.
     let project = create(&url, "groups").unwrap();
     let rows = &parties(1000, 7)[0];
-    let (mut upload, rest) = half_an_upload(&url, &project, rows);
+    let half = rows.len() / 2;
+    let mut upload = begin_upload(&url, &project, 0, rows, half).unwrap();
+    wait_for_begun(&url, &project, 0);
     let stop = engine.command(&["stop", "--time", "60", "service"]).spawn();
-    let started = Instant::now();
     wait_for("the end of listening", || TcpStream::connect((address.as_str(), 8851)).is_err());
-    upload.write_all(rest).unwrap();
-    let mut answer = String::new();
-    upload.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    upload.write_all(&rows[half..]).unwrap();
+    let (status, body) = answer(upload).unwrap();
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
     assert!(stop.unwrap().wait().unwrap().success());
-    assert!(started.elapsed() < Duration::from_secs(50), "it was killed, not stopped");
+    // One that is killed, not stopped, has another code.
     assert_eq!(engine.docker(&["inspect", "--format", "{{.State.ExitCode}}", "service"]), "0");
     let logs = engine.command(&["logs", "service"]).output().unwrap();
     assert!(String::from_utf8_lossy(&logs.stderr).contains("stopped"), "{logs:?}");
-}
-
-/// Sends the first half of an upload; the connection, and what is still to be sent.
-fn half_an_upload<'r>(url: &str, project: &Project, rows: &'r [u8]) -> (TcpStream, &'r [u8]) {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "POST /api/v1/projects/{}/binaryclks HTTP/1.1\r\nHost: {address}\r\nAuthorization: {}\r\nContent-Type: application/octet-stream\r\n\
-         Hash-Count: {}\r\nHash-Size: 128\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        project.id,
-        project.updates[0],
-        rows.len() / 128,
-        rows.len()
-    )
-    .unwrap();
-    let (first, rest) = rows.split_at(rows.len() / 2);
-    stream.write_all(first).unwrap();
-    // It has reached the service's handler once the connection has been silent for a while.
-    std::thread::sleep(Duration::from_millis(300));
-    (stream, rest)
 }

@@ -37,9 +37,12 @@ impl Running {
 
     async fn party_is(&self, project: &Project, state: PartyState) {
         let id = project.id.parse().unwrap();
-        while self.service.db.parties(id).await.unwrap()[0].state != state {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let reached = async {
+            while self.service.db.parties(id).await.unwrap()[0].state != state {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), reached).await.expect("the party gets there");
     }
 }
 

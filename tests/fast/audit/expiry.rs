@@ -1,12 +1,13 @@
 //! Projects that reach their end.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::service::{Project, call, parties, post_run, serve, upload, wait_for};
+use crate::service::{
+    Project, answer, begin_upload, call, parties, post_run, run_state, serve, upload, wait_for,
+    wait_for_begun,
+};
 
 /// A two-party project that lives so many seconds, and when it will end.
 fn mortal(url: &str, seconds: u64) -> (Project, String) {
@@ -31,17 +32,25 @@ fn objects(data: &std::path::Path) -> usize {
 fn an_expired_project_is_gone_and_cleared_away() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, url) = serve(folder.path(), &[]);
-    let started = Instant::now();
-    let (project, expires) = mortal(&url, 3);
+    let now = || jiff::Timestamp::now().as_microsecond();
+    let (before, (project, expires), after) = (now(), mortal(&url, 3), now());
+    let end = expires.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+    assert!((before + 3_000_000..=after + 3_000_000).contains(&end), "{expires}");
     let path = format!("/projects/{}", project.id);
     let (status, described) = call(&url, "GET", &path, &project.result, None).unwrap();
     assert_eq!((status, described["expires_at"].as_str()), (200, Some(expires.as_str())));
     let [rows, _] = parties(100, 1);
     assert_eq!(upload(&url, &project, 0, 128, &rows).unwrap(), 201);
     assert!(objects(folder.path()) > 0);
-    wait_for("the end", || call(&url, "GET", &path, &project.result, None).unwrap().0 == 403);
-    let lived = started.elapsed();
-    assert!((Duration::from_millis(2900)..Duration::from_millis(4500)).contains(&lived), "{lived:?}");
+    // It is there until that very moment, and no longer.
+    wait_for("the end", || {
+        let asked = now();
+        match call(&url, "GET", &path, &project.result, None).unwrap().0 {
+            200 => assert!(asked < end, "it is there after its end"),
+            status => assert!(status == 403 && now() >= end, "{status} before its end"),
+        }
+        asked >= end
+    });
     assert_eq!(call(&url, "GET", "/projects", "", None).unwrap().1, json!([]));
     wait_for("its objects to go", || objects(folder.path()) == 0);
     let mut trail = std::process::Command::new(env!("CARGO_BIN_EXE_anonlink"));
@@ -55,24 +64,15 @@ fn an_expired_project_is_gone_and_cleared_away() {
 fn an_upload_in_progress_at_the_end_comes_to_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, url) = serve(folder.path(), &[]);
-    let (project, _) = mortal(&url, 2);
+    let (project, _) = mortal(&url, 3);
     let [rows, _] = parties(100, 1);
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!(
-        "POST /api/v1/projects/{}/binaryclks HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: {}\r\n\
-         Content-Type: application/octet-stream\r\nHash-Count: 100\r\nHash-Size: 128\r\nContent-Length: {}\r\n\r\n",
-        project.id,
-        project.updates[0],
-        rows.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&rows[..6400]).unwrap();
-    std::thread::sleep(Duration::from_millis(2300));
+    let mut stream = begin_upload(&url, &project, 0, &rows, 6400).unwrap();
+    wait_for_begun(&url, &project, 0);
+    let path = format!("/projects/{}", project.id);
+    wait_for("the end", || call(&url, "GET", &path, &project.result, None).unwrap().0 == 403);
     stream.write_all(&rows[6400..]).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let (status, body) = answer(stream).unwrap();
+    assert_eq!(status, 403, "{}", String::from_utf8_lossy(&body));
     wait_for("its objects to go", || objects(folder.path()) == 0);
 }
 
@@ -84,7 +84,8 @@ fn a_run_in_progress_at_the_end_stops() {
     for (party, rows) in parties(30_000, 3).iter().enumerate() {
         assert_eq!(upload(&url, &project, party, 128, rows).unwrap(), 201);
     }
-    post_run(&url, &project, 0.5).unwrap();
+    let run = post_run(&url, &project, 0.5).unwrap();
+    wait_for("the run to be at work", || run_state(&url, &project, &run).unwrap().0 == "running");
     let path = format!("/projects/{}", project.id);
     wait_for("the end", || call(&url, "GET", &path, &project.result, None).unwrap().0 == 403);
     wait_for("what it left to go", || objects(folder.path()) == 0);

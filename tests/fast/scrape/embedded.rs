@@ -144,14 +144,14 @@ fn run(folder: &Path) -> (Texts, Recorder, Project) {
         assert_eq!(status, 200);
         texts.push((format!("metrics of {name}"), metrics));
     }
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    // With the server's end the last refusals are in the trail.
+    server.stop();
+    worker.stop();
     for form in ["json", "text"] {
         let export = said(&["audit", "export", "--data-dir", data, "--output", form], &environment);
         assert!(export.windows(15).any(|word| word == b"request.refused"));
         texts.push((format!("the audit trail as {form}"), export));
     }
-    server.stop();
-    worker.stop();
     add_logs(&mut texts, folder);
     (texts, recorder, project)
 }

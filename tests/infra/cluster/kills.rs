@@ -51,6 +51,7 @@ fn a_frozen_worker_spoils_nothing_when_it_wakes() {
         for worker in &cluster.workers[..2] {
             worker.signal("STOP");
         }
+        // Longer than a lease.
         std::thread::sleep(Duration::from_millis(2500));
         for worker in &cluster.workers[..2] {
             worker.signal("CONT");
@@ -100,7 +101,7 @@ fn an_api_process_killed_in_mid_upload_costs_a_retry() {
                 break;
             }
             assert_eq!(status, 403);
-            assert!(start.elapsed() < Duration::from_secs(30), "the token stays burnt");
+            assert!(start.elapsed() < Duration::from_secs(120), "the token stays burnt");
             std::thread::sleep(Duration::from_millis(200));
         }
         linkage.insist(&url, &rows);

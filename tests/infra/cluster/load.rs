@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::kit::Cluster;
+use crate::service::wait_for;
 
 #[test]
 fn twenty_idle_workers_leave_postgresql_alone() {
@@ -13,8 +14,7 @@ fn twenty_idle_workers_leave_postgresql_alone() {
             "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
         cluster.sql(sql).parse().unwrap()
     };
-    // Everybody has started and found nothing.
-    std::thread::sleep(Duration::from_secs(5));
+    wait_for("all of them to be at work", || cluster.sql("SELECT count(*) FROM workers") == "20");
     let before = queries();
     std::thread::sleep(Duration::from_secs(20));
     // Backends report their counts with a delay, and this test's own look counts too.

@@ -113,7 +113,7 @@ fn cluster_nginx_streams_a_result_to_a_slow_client() {
         line.clear();
         reader.read_line(&mut line).unwrap();
     }
-    // Nobody reads for a while, and then a little now and then.
+    // The slow client: it reads nothing for a while, and then a little now and then.
     std::thread::sleep(Duration::from_secs(3));
     let (mut at, mut piece) = (0, vec![0; 1 << 20]);
     loop {
@@ -165,6 +165,7 @@ fn cluster_nginx_limits_the_rate_and_says_when_to_come_back() {
         let problem: serde_json::Value = serde_json::from_slice(body).unwrap();
         assert_eq!(problem["status"], 503);
     }
+    // Whoever comes back when told to is served.
     std::thread::sleep(Duration::from_secs(1));
     assert!(ask().0.starts_with("http/1.1 200"));
 }

@@ -66,11 +66,14 @@ fn redis_is_flushed_stopped_and_failed_over() {
 }
 
 #[test]
-fn minio_is_stopped_for_half_a_minute() {
+fn minio_is_away_for_longer_than_tasks_wait_for_it() {
     let mut cluster = Cluster::start(1, 2, &BUSY);
     through(&mut cluster, 1, |cluster, _| {
         cluster.minio.daemon().kill();
-        std::thread::sleep(Duration::from_secs(30));
+        wait_for("a task to fail twice", || {
+            let (left, failed) = ("SELECT FROM tasks", "SELECT FROM tasks WHERE errors > 1");
+            cluster.sql(&format!("SELECT EXISTS ({failed}) OR NOT EXISTS ({left})")) == "t"
+        });
         cluster.minio.restart();
     });
 }
@@ -129,8 +132,11 @@ fn minio_answers_503_and_cuts_connections() {
     let mut cluster = Cluster::start(1, 2, &BUSY);
     through(&mut cluster, 6, |cluster, round| {
         let fault = [Fault::Busy, Fault::Cut, Fault::CutLate][round % 3];
+        let before = cluster.to_minio.injected();
         cluster.to_minio.set(fault);
-        std::thread::sleep(Duration::from_secs(3));
+        wait_for("harm to be done", || {
+            cluster.to_minio.injected() >= before + 10 || cluster.sql("SELECT count(*) FROM tasks") == "0"
+        });
         cluster.to_minio.set(Fault::None);
     });
     assert!(cluster.to_minio.injected() > 0, "the proxy did harm");

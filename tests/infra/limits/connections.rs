@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use tokio_postgres::{Client, NoTls};
 
 use crate::service::{Project, call, create, request_root, wait_for};
-use crate::stack::{Daemon, Minio, Postgres, PostgresOptions, free_ports};
+use crate::stack::{Daemon, Minio, Postgres, PostgresOptions, free_port};
 
 const DATABASE: &str = "anonlink";
 
@@ -42,7 +42,7 @@ impl Small {
             Daemon::start(name, folder.path(), program, &all, &environment, None)
         };
         let _migrating = start("migrate", &["migrate"]);
-        let port = free_ports(1)[0];
+        let port = free_port();
         let listen = format!("127.0.0.1:{port}");
         let mut server = start("serve", &["serve", "--listen", &listen]);
         server.wait_for_port(port);

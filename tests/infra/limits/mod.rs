@@ -11,7 +11,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::service::{
-    Project, create, parties, post_run, request, result, run_state, serve, upload, upload_answer, wait_for,
+    Project, create, free_port, parties, post_run, request, request_root, result, run_state, serve, upload,
+    upload_answer, wait_for,
 };
 use serde_json::{Value, json};
 
@@ -139,15 +140,30 @@ fn limits_a_full_disk_is_said_and_left_behind_once_there_is_room() {
 #[test]
 fn limits_a_run_waits_for_room() {
     let disk = Disk::new(32);
-    let (_server, url) = serve(&disk.path().join("data"), &[]);
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let (_server, url) =
+        serve(&disk.path().join("data"), &["--metrics-listen", &metrics, "--lease-seconds", "2"]);
     let project = create(&url, "similarity_scores").unwrap();
     for (party, rows) in parties(2000, 4).iter().enumerate() {
         assert_eq!(upload(&url, &project, party, 128, rows).unwrap(), 201);
     }
     let wanted = completed(&url, &project, &post_run(&url, &project, 0.75).unwrap());
+    // Calls of the two stores, the disk's users, that have failed.
+    let failed = || -> f64 {
+        let (_, told) = request_root(&format!("http://{metrics}"), "/metrics").unwrap();
+        let told = String::from_utf8(told).unwrap();
+        let lines =
+            told.lines().filter(|line| line.contains("_count{") && line.contains("outcome=\"error\""));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    };
+    let before = failed();
     let run = post_run(&url, &project, 0.7).unwrap();
     let filler = disk.fill();
-    std::thread::sleep(Duration::from_secs(2));
+    wait_for("the lack of room to be met", || {
+        let (state, answer) = run_state(&url, &project, &run).unwrap();
+        assert!(["queued", "running", "completed"].contains(&state.as_str()), "{answer}");
+        failed() > before || state == "completed"
+    });
     let (state, answer) = run_state(&url, &project, &run).unwrap();
     assert!(["queued", "running", "completed"].contains(&state.as_str()), "{answer}");
     drop(filler);
@@ -186,14 +202,15 @@ fn limits_file_descriptors_that_run_out_are_waited_for() {
     let (server, url) = serve(&folder.path().join("data"), &[]);
     let project = create(&url, "groups").unwrap();
     let pid = server.0.id();
-    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let held = || std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let open = held();
     let most = format!("--nofile={0}:{0}", open + 10);
     let done = Command::new("prlimit").args(["--pid", &pid.to_string(), &most]).status().unwrap();
     assert!(done.success());
     let address = url.trim_start_matches("http://");
     let idle: Vec<_> = (0..40).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
-    // Accepting fails now, again and again.
-    std::thread::sleep(Duration::from_secs(1));
+    // Accepting fails then, again and again: more clients wait than it has descriptors for.
+    wait_for("descriptors to run out", || held() >= open + 10);
     drop(idle);
     let path = format!("/projects/{}", project.id);
     wait_for("an answer", || {

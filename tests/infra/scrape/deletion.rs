@@ -10,7 +10,7 @@ use super::cluster;
 use super::stores::{DATABASE, Stores};
 use crate::kit::scrape::{Linkages, Needles, Texts, delete, link, said, search};
 use crate::service::{begin_upload, call, create, parties, request_root, wait_for};
-use crate::stack::{Daemon, free_ports};
+use crate::stack::{Daemon, free_port};
 
 /// Tables of the audit trail, which outlives projects.
 const TRAIL: [&str; 2] = ["public.audit_heads", "public.audit_rows"];
@@ -113,7 +113,7 @@ fn what_is_deleted_is_in_no_table_and_no_bucket_any_more() {
     let folder = tempfile::tempdir().unwrap();
     let stores = Stores::start();
     let migrated = said(&["migrate"], &stores.environment);
-    let port = free_ports(1)[0];
+    let port = free_port();
     let address = format!("127.0.0.1:{port}");
     let start = |name: &str, arguments: &[&str]| {
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();

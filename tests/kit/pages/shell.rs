@@ -1,7 +1,6 @@
 //! Runs the commands of a page in one shell.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::output;
 use super::page::{self, Block, Kind, Page};
+use crate::stack::free_port;
 
 /// Longest time that a page may take.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -51,7 +51,7 @@ pub fn run(page: &Page, client: Option<&Path>) -> Result<(), String> {
     if let Some(venv) = client {
         symlink(venv, work.join("client")).unwrap();
     }
-    let ports = free_ports();
+    let ports = PORTS.map(|_| free_port().to_string());
     let script = script(page, &outputs, &ports, client.is_some());
     let file = folder.path().join("script.sh");
     std::fs::write(&file, script).unwrap();
@@ -115,7 +115,7 @@ fn script(page: &Page, outputs: &Path, ports: &[String; 2], client: bool) -> Str
         match block.kind {
             Kind::Background => step(&format!(
                 "{} >{outputs}/{line} 2>&1 </dev/null &\n\
-                 for _ in $(seq 100); do curl -sf http://127.0.0.1:{}/health/ready >/dev/null && break; sleep 0.1; done\n",
+                 for _ in $(seq 600); do curl -sf http://127.0.0.1:{}/health/ready >/dev/null && break; sleep 0.1; done\n",
                 text.trim_end(),
                 ports[0]
             )),
@@ -155,10 +155,4 @@ fn wait(script: &Path, work: &Path, ports: &[String; 2]) -> Result<(), String> {
             None => std::thread::sleep(Duration::from_millis(20)),
         }
     }
-}
-
-/// Two ports that nobody listens on.
-fn free_ports() -> [String; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port().to_string())
 }

@@ -1,6 +1,6 @@
 //! A service in the background that can be stopped, killed, frozen and started again, and never outlives the test.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,17 +18,6 @@ exec 3<&-
 wait $pid
 kill -KILL 0
 "#;
-
-/// A free loopback port. Somebody else could take it before it is used, but ports are handed out in turn.
-pub fn free_port() -> u16 {
-    free_ports(1)[0]
-}
-
-/// Several free loopback ports, all different.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    let held: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
-}
 
 /// Where a program is: in the folder of the test tools, on the path, or in a folder given here.
 ///

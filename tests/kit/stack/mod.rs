@@ -7,13 +7,15 @@
 mod daemon;
 mod minio;
 mod nginx;
+mod ports;
 mod postgres;
 mod proxy;
 mod redis;
 
-pub use daemon::{Daemon, find, free_port, free_ports, wait_until};
+pub use daemon::{Daemon, find, wait_until};
 pub use minio::Minio;
 pub use nginx::Nginx;
+pub use ports::{free_port, free_ports};
 pub use postgres::{Postgres, PostgresOptions, psql};
 pub use proxy::{Fault, Proxy};
 pub use redis::{Redis, RedisSet};

@@ -143,8 +143,14 @@ impl RedisSet {
             sentinels.push((*port, daemon));
         }
         let set = Self { servers, sentinels, _folder: folder };
+        set.settled();
+        set
+    }
+
+    /// Waits until the sentinels know everybody, and the replicas have their master.
+    pub fn settled(&self) {
         wait_until("the sentinels to know everybody", || {
-            set.sentinels.iter().all(|(port, _)| {
+            self.sentinels.iter().all(|(port, _)| {
                 let known = cli(*port, Self::SENTINEL_PASSWORD, &[], &["SENTINEL", "MASTER", "mymaster"]);
                 let lines: Vec<&str> = known.lines().collect();
                 let value = |name| lines.iter().position(|l| *l == name).map(|at| lines[at + 1]);
@@ -155,7 +161,6 @@ impl RedisSet {
                     && replicas.lines().filter(|line| *line == "ok").count() == 2
             })
         });
-        set
     }
 
     /// What to set REDIS_SERVER to.
