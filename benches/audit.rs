@@ -24,7 +24,9 @@ use anonlink::db::Db;
 use anonlink::db::postgres::PostgresDb;
 use anonlink::db::sqlite::SqliteDb;
 use anonlink::domain::audit::Actor;
-use anonlink::domain::{Clock, NewProject, ProjectId, ResultType, TokenDigest, random_bytes};
+use anonlink::domain::{
+    Clock, NewProject, PermutationPositions, ProjectId, ResultType, TokenDigest, random_bytes,
+};
 use futures::future::{BoxFuture, try_join, try_join_all};
 use rusqlite::{Connection, TransactionBehavior, params};
 use stack::{Postgres, PostgresOptions};
@@ -59,6 +61,7 @@ async fn audited(db: Arc<dyn Db>) -> Create {
                 name: String::new(),
                 notes: String::new(),
                 uses_blocking: false,
+                permutation_positions: PermutationPositions::default(),
                 expires_in: None,
                 creator: Actor::ANYONE,
             };

@@ -15,14 +15,15 @@ use anonlink::config::system::{OsRandom, SystemClock};
 use anonlink::config::{DatabaseSettings, DatabaseTls, Secret};
 use anonlink::db::ledger::{Held, Outcome, Plan};
 use anonlink::db::postgres::PostgresDb;
-use anonlink::db::runs::NewRun;
+use anonlink::db::runs::{NewRun, RunLimits};
 use anonlink::db::sqlite::SqliteDb;
 use anonlink::db::uploads::Verdict;
 use anonlink::db::{Db, Lease};
 use anonlink::domain::audit::Actor;
 use anonlink::domain::task::{Part, PlannedPart};
 use anonlink::domain::{
-    NewProject, ProjectId, Queue, ResultType, RunId, TokenDigest, UploadSummary, random_bytes,
+    NewProject, PermutationPositions, ProjectId, Queue, ResultType, RunId, TokenDigest, UploadSummary,
+    random_bytes,
 };
 use anonlink::matching::threshold::Threshold;
 use stack::{Postgres, PostgresOptions};
@@ -50,6 +51,7 @@ async fn run(db: &dyn Db) -> ProjectId {
         name: String::new(),
         notes: String::new(),
         uses_blocking: false,
+        permutation_positions: PermutationPositions::default(),
         expires_in: None,
         creator: Actor::ANYONE,
     };
@@ -77,6 +79,7 @@ async fn run(db: &dyn Db) -> ProjectId {
         name: String::new(),
         notes: String::new(),
         seed: fresh(),
+        limits: RunLimits { all: u32::MAX, at_work: u32::MAX },
     };
     db.create_run(id, &run).await.unwrap();
     id

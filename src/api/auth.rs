@@ -121,14 +121,18 @@ impl Caller {
         }
     }
 
-    /// The run that the path names, if the caller may see it.
+    /// The run that the path names, if the caller may see it. A party isn't told why a run failed: the reason may be the other party's
+    /// data.
     ///
     /// # Errors
     /// 403 if there is no such run in the project, or a receipt token's project isn't one of permutations.
     pub async fn run(&self, state: &ApiState, run: &str) -> Result<RunRecord, ApiError> {
         let id: RunId = run.parse().map_err(|_| ApiError::NoAccess)?;
-        let run = state.db.run(self.project, id).await?.ok_or(ApiError::NoAccess)?;
+        let mut run = state.db.run(self.project, id).await?.ok_or(ApiError::NoAccess)?;
         self.may_read(run.result_type)?;
+        if let TokenKind::Receipt { .. } = self.kind {
+            run.message = run.message.map(|_| "its creator can see why".to_owned());
+        }
         Ok(run)
     }
 }

@@ -1,6 +1,7 @@
 //! Small JSON request bodies, with errors that name the member and say what it should be.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::extract::Request;
 use serde::de::{MapAccess, Visitor};
@@ -14,8 +15,17 @@ use super::state::ApiState;
 /// Largest body of a request that isn't an upload.
 pub const SMALL_BODY: u64 = 1 << 20;
 
+/// Time for the whole of such a body. A sender of a byte now and then would hold its connection for as long as it likes.
+const SMALL_BODY_TIME: Duration = Duration::from_secs(10);
+
 /// Media type of JSON bodies.
 pub const JSON: &str = "application/json";
+
+/// The whole of a small body.
+async fn collect(body: RequestBody) -> Result<Vec<u8>, ApiError> {
+    let body = tokio::time::timeout(SMALL_BODY_TIME, body.collect());
+    body.await.map_err(|_| ApiError::Slow(SMALL_BODY_TIME))?
+}
 
 /// The members of a request's JSON object. Those that nobody asks for are ignored.
 #[derive(Debug)]
@@ -30,7 +40,7 @@ impl Members {
         let (parts, body) = request.into_parts();
         expect_content_type(&parts.headers, JSON)?;
         let body = RequestBody::new(&parts.headers, body, SMALL_BODY, state.settings.upload_idle())?;
-        Self::parse(&body.collect().await?)
+        Self::parse(&collect(body).await?)
     }
 
     fn parse(body: &[u8]) -> Result<Self, ApiError> {
@@ -169,6 +179,8 @@ impl<'de> Deserialize<'de> for Object {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+
     use super::*;
 
     fn detail<T: fmt::Debug>(result: Result<T, ApiError>) -> String {
@@ -176,6 +188,21 @@ mod tests {
             ApiError::BadRequest(detail) => detail,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_has_so_much_time_and_no_more() {
+        // A byte a second is enough not to count as silent.
+        let body = |seconds: u64| {
+            let drops = futures::stream::iter(0..seconds).then(|_| async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok::<_, std::io::Error>("x")
+            });
+            let (headers, idle) = (axum::http::HeaderMap::new(), Duration::from_secs(30));
+            RequestBody::new(&headers, axum::body::Body::from_stream(drops), SMALL_BODY, idle).unwrap()
+        };
+        assert_eq!(collect(body(9)).await.unwrap(), b"xxxxxxxxx");
+        assert!(matches!(collect(body(11)).await, Err(ApiError::Slow(SMALL_BODY_TIME))));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod layers;
 mod monitor;
 mod openapi;
 mod pages;
+mod paging;
 mod probes;
 mod problem;
 mod projects;

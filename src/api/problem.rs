@@ -56,6 +56,9 @@ pub enum ApiError {
     /// The client sent nothing, or next to nothing, for too long.
     #[error("almost no data came for {} seconds; send the request again", .0.as_secs())]
     Idle(Duration),
+    /// A small body that took too long as a whole.
+    #[error("the request body took longer than {} seconds; send the request again", .0.as_secs())]
+    Slow(Duration),
     /// The state of the project forbids it.
     #[error("{0}")]
     Conflict(String),
@@ -150,7 +153,7 @@ impl ApiError {
             Self::NoSuchPath | Self::SwitchedOff(_) => told(StatusCode::NOT_FOUND, "Not Found"),
             Self::NotReady(_) => told(StatusCode::NOT_FOUND, "Result Not Ready"),
             Self::MethodNotAllowed => told(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"),
-            Self::Idle(_) => told(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+            Self::Idle(_) | Self::Slow(_) => told(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
             Self::Conflict(_) => told(StatusCode::CONFLICT, "Conflict"),
             Self::TooLarge { .. } => told(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large"),
             Self::ContentEncoding(_) => {

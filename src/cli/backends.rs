@@ -216,6 +216,8 @@ impl Backends {
             worker: worker.to_owned(),
             concurrency: args.concurrency(),
             chunk_size_aim: args.chunk_size_aim,
+            max_comparisons: args.max_comparisons,
+            max_parts: args.max_parts.max(1),
             tile_cache: usize::try_from(args.tile_cache).unwrap_or(usize::MAX),
             candidate_memory: args.candidate_memory,
             solver_memory: args.solver_memory,

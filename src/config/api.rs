@@ -134,6 +134,18 @@ pub struct ApiArgs {
     #[arg(long, env = "MAX_ENCODING_SIZE", value_name = "BYTES", default_value = "1024", value_parser = numbers::integer::<usize>)]
     pub max_encoding_size: usize,
 
+    /// Records in one upload at most
+    #[arg(long, env = "MAX_RECORDS", value_name = "N", default_value = "50_000_000", value_parser = numbers::integer::<u32>)]
+    pub max_records: u32,
+
+    /// Runs that a project may have
+    #[arg(long, env = "MAX_RUNS", value_name = "N", default_value = "1000", value_parser = numbers::integer::<u32>)]
+    pub max_runs: u32,
+
+    /// Runs of a project that may wait or be at work
+    #[arg(long, env = "MAX_RUNS_AT_WORK", value_name = "N", default_value = "10", value_parser = numbers::integer::<u32>)]
+    pub max_runs_at_work: u32,
+
     /// Connections at once; for one more the connection gives way that has waited longest for its next request, or if all are at work it waits
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "N", default_value = "1024", value_parser = numbers::integer::<usize>)]
     pub max_connections: usize,

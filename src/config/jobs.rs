@@ -22,6 +22,14 @@ pub struct JobArgs {
     #[arg(long, env = "CHUNK_SIZE_AIM", value_name = "N", default_value = "4_000_000_000", value_parser = numbers::integer::<u64>)]
     pub chunk_size_aim: u64,
 
+    /// Comparisons of one run at most
+    #[arg(long, env = "MAX_COMPARISONS", value_name = "N", default_value = "200_000_000_000_000", value_parser = numbers::integer::<u64>)]
+    pub max_comparisons: u64,
+
+    /// Tasks that the comparisons of one run are cut into at most; they are larger then than CHUNK_SIZE_AIM says
+    #[arg(long, env = "MAX_PARTS", value_name = "N", default_value = "20_000", value_parser = numbers::integer::<u64>)]
+    pub max_parts: u64,
+
     /// Memory for encodings that are kept between tasks
     #[arg(long, env = "TILE_CACHE", value_name = "BYTES", default_value = "512MiB", value_parser = numbers::bytes)]
     pub tile_cache: u64,

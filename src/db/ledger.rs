@@ -14,7 +14,9 @@ use super::uploads::Verdict;
 use super::{DbResult, Lease};
 use crate::config::LONGEST_LEASE_SECONDS;
 use crate::domain::task::{Part, PlannedPart};
-use crate::domain::{ComparisonId, ProjectId, Queue, ResultType, RunId, ScoreHistogram, TaskId, TaskKind};
+use crate::domain::{
+    ComparisonId, PermutationPositions, ProjectId, Queue, ResultType, RunId, ScoreHistogram, TaskId, TaskKind,
+};
 
 /// Errors after which a task's run fails.
 pub const MAX_ERRORS: u32 = 4;
@@ -164,6 +166,8 @@ pub struct RunForWork {
     pub threshold: f64,
     /// Seed of the permutations.
     pub seed: [u8; 32],
+    /// How far positions of permutations reach.
+    pub permutation_positions: PermutationPositions,
     /// Whether the project uses blocking.
     pub uses_blocking: bool,
     /// Bytes per encoding.

@@ -17,6 +17,7 @@ pub mod audit;
 pub(crate) mod conformance;
 mod error;
 pub mod ledger;
+mod list_page;
 pub mod monitor;
 pub mod objects;
 pub mod postgres;
@@ -27,6 +28,7 @@ pub mod sqlite;
 pub mod uploads;
 
 pub use error::DbError;
+pub use list_page::ListPage;
 
 /// Result of a call to the metadata store.
 pub type DbResult<T> = Result<T, DbError>;

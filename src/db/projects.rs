@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::DbResult;
+use super::{DbResult, ListPage};
 use crate::domain::{
-    NewProject, PartyReport, PartyState, ProjectId, ResultType, Timestamp, TokenDigest, TokenKind,
+    NewProject, PartyReport, PartyState, PermutationPositions, ProjectId, ResultType, Timestamp, TokenDigest,
+    TokenKind,
 };
 
 /// A project as the store keeps it.
@@ -24,14 +25,16 @@ pub struct ProjectRecord {
     pub parties: u16,
     /// Whether uploads carry block ids.
     pub uses_blocking: bool,
+    /// How far positions of permutations reach.
+    pub permutation_positions: PermutationPositions,
     /// Bytes per encoding, once the schema or the first upload has said so.
     pub encoding_size: Option<usize>,
     /// Parties whose data are ready.
     pub parties_contributed: u16,
     /// Why the project is in error, if it is.
     pub error: Option<String>,
-    /// What was odd about uploads and yet no error.
-    pub warnings: Vec<String>,
+    /// What was odd about uploads and yet no error, by party.
+    pub warnings: Vec<(u16, String)>,
     /// When it was created.
     pub time_added: Timestamp,
     /// When it will be deleted, if ever.
@@ -77,8 +80,8 @@ pub trait Projects: Send + Sync {
     /// Number of projects.
     async fn count_projects(&self) -> DbResult<u64>;
 
-    /// Identifiers and creation times, oldest first.
-    async fn list_projects(&self) -> DbResult<Vec<(ProjectId, Timestamp)>>;
+    /// Identifiers and creation times, oldest first, of a part of all projects.
+    async fn list_projects(&self, page: ListPage) -> DbResult<Vec<(ProjectId, Timestamp)>>;
 
     /// A project, unless it doesn't exist.
     async fn project(&self, id: ProjectId) -> DbResult<Option<ProjectRecord>>;

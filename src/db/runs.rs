@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::DbResult;
+use super::{DbResult, ListPage};
 use crate::domain::{ComparisonId, ProjectId, ResultType, RunId, RunState, ScoreHistogram, Stage, Timestamp};
 use crate::matching::threshold::Threshold;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,30 @@ pub struct NewRun {
     pub notes: String,
     /// Seed of the permutations, drawn once per run.
     pub seed: [u8; 32],
+    /// How many runs a project may have.
+    pub limits: RunLimits,
+}
+
+/// How many runs a project may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunLimits {
+    /// In all.
+    pub all: u32,
+    /// That have not ended.
+    pub at_work: u32,
+}
+
+impl RunLimits {
+    /// What stands in the way of one more, in a project that has so many.
+    pub fn refuse(&self, all: u64, at_work: u64) -> Option<CreateRun> {
+        match () {
+            () if all >= u64::from(self.all) => Some(CreateRun::TooMany { limit: self.all }),
+            () if at_work >= u64::from(self.at_work) => {
+                Some(CreateRun::TooManyAtWork { limit: self.at_work })
+            }
+            () => None,
+        }
+    }
 }
 
 /// Answer to a request for a run.
@@ -32,6 +56,16 @@ pub enum CreateRun {
     },
     /// The project is in error; the reason.
     ProjectInError(String),
+    /// The project has as many runs as it may have.
+    TooMany {
+        /// That many.
+        limit: u32,
+    },
+    /// As many runs of the project as may be at work have not ended.
+    TooManyAtWork {
+        /// That many.
+        limit: u32,
+    },
     /// The project has been deleted meanwhile.
     Gone,
 }
@@ -156,8 +190,12 @@ pub trait Runs: Send + Sync {
     /// Stores a run; if all data are there it is queued and its `plan` task enqueued in the same transaction.
     async fn create_run(&self, project: ProjectId, run: &NewRun) -> DbResult<CreateRun>;
 
-    /// The project's runs, oldest first.
-    async fn list_runs(&self, project: ProjectId) -> DbResult<Vec<(RunId, Timestamp, RunState)>>;
+    /// A part of the project's runs, oldest first.
+    async fn list_runs(
+        &self,
+        project: ProjectId,
+        page: ListPage,
+    ) -> DbResult<Vec<(RunId, Timestamp, RunState)>>;
 
     /// A run, unless it doesn't exist in this project.
     async fn run(&self, project: ProjectId, run: RunId) -> DbResult<Option<RunRecord>>;

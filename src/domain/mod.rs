@@ -15,7 +15,7 @@ pub mod token;
 
 pub use ids::{ComparisonId, ProjectId, RunId, TaskId};
 pub use party::{PartyState, UploadSummary};
-pub use project::{NewProject, ProjectError, ResultType};
+pub use project::{NewProject, PermutationPositions, ProjectError, ResultType};
 pub use random::{Random, random_bytes};
 pub use report::{PartyReport, ScoreHistogram};
 pub use run::{RunState, Stage};

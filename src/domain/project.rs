@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::audit::Actor;
+use crate::matching::permutation::Positions;
 
 /// The most parties that one project may have. Every pair of parties is compared, so the work grows with its square.
 pub const MAX_PARTIES: u16 = crate::matching::key::MAX_PARTIES as u16;
@@ -45,6 +46,47 @@ impl ResultType {
     }
 }
 
+/// How far the positions of a project's permutations reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PermutationPositions {
+    /// As far as the smaller party's rows do: the form of the Anonlink Entity Service. It tells the larger party of some of its rows that
+    /// they match nothing.
+    #[default]
+    Smaller,
+    /// As far as the larger party's rows do.
+    Larger,
+}
+
+impl PermutationPositions {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smaller => "smaller",
+            Self::Larger => "larger",
+        }
+    }
+}
+
+impl FromStr for PermutationPositions {
+    type Err = ProjectError;
+    fn from_str(text: &str) -> Result<Self, ProjectError> {
+        [Self::Smaller, Self::Larger]
+            .into_iter()
+            .find(|positions| positions.name() == text)
+            .ok_or_else(|| ProjectError::PermutationPositions(text.chars().take(SHOWN).collect()))
+    }
+}
+
+impl From<PermutationPositions> for Positions {
+    fn from(positions: PermutationPositions) -> Self {
+        match positions {
+            PermutationPositions::Smaller => Self::Smaller,
+            PermutationPositions::Larger => Self::Larger,
+        }
+    }
+}
+
 impl fmt::Display for ResultType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -67,6 +109,9 @@ pub enum ProjectError {
     /// An unknown result type.
     #[error("result_type must be \"groups\", \"permutations\" or \"similarity_scores\", not {0:?}")]
     ResultType(String),
+    /// An unknown form of permutations.
+    #[error("permutation_positions must be \"smaller\" or \"larger\", not {0:?}")]
+    PermutationPositions(String),
     /// Too few or too many parties.
     #[error("number_parties must be from 2 to {MAX_PARTIES}, not {0}")]
     Parties(i64),
@@ -90,6 +135,8 @@ pub struct NewProject {
     pub notes: String,
     /// Whether uploads carry block ids.
     pub uses_blocking: bool,
+    /// How far positions of permutations reach.
+    pub permutation_positions: PermutationPositions,
     /// How long it lives; for ever without.
     pub expires_in: Option<Duration>,
     /// Who creates it.
@@ -146,6 +193,11 @@ mod tests {
             assert_eq!(serde_json::to_value(t).unwrap(), t.name());
         }
         assert!("mapping".parse::<ResultType>().is_err());
+        for positions in [PermutationPositions::Smaller, PermutationPositions::Larger] {
+            assert_eq!(positions.name().parse(), Ok(positions));
+            assert_eq!(serde_json::to_value(positions).unwrap(), positions.name());
+        }
+        assert!("".parse::<PermutationPositions>().is_err());
     }
 
     #[test]

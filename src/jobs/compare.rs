@@ -89,7 +89,7 @@ async fn search<K: FileKey>(
         }
         Part::Blocks { cut, .. } if cut != BLOCK_CUT => {
             let message = "another version of the service planned this run: delete it and post it again";
-            return Err(JobError::Permanent(message.to_owned()));
+            return Err(JobError::Refused(message.to_owned()));
         }
         Part::Blocks { party0, party1, target, batch, .. } => {
             let (a, b) = (party(facts, party0)?, party(facts, party1)?);
@@ -160,7 +160,7 @@ impl<K: FileKey> Sink<K> for Found<K> {
     fn settle(&mut self) -> Result<(), JobError> {
         let (limit, name) = self.limit;
         if self.gathering.found() > limit {
-            return Err(JobError::Permanent(format!(
+            return Err(JobError::Refused(format!(
                 "more than {limit} candidate pairs ({name}): a higher threshold or blocking gives fewer"
             )));
         }

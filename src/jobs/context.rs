@@ -26,6 +26,10 @@ pub struct JobSettings {
     pub concurrency: usize,
     /// Comparisons per task at most.
     pub chunk_size_aim: u64,
+    /// Comparisons of one run at most.
+    pub max_comparisons: u64,
+    /// Compare tasks of one run at most.
+    pub max_parts: u64,
     /// Bytes of encodings kept between tasks.
     pub tile_cache: usize,
     /// Bytes of candidates that a task keeps in memory; more are spilled to temporary files.

@@ -160,7 +160,7 @@ impl JobContext {
             blocking(move || {
                 let offsets: Result<Vec<u32>, _> = blocks.offsets.into_iter().map(u32::try_from).collect();
                 let offsets = offsets.map_err(|_| {
-                    JobError::Permanent("a party's records are in more than 4294967295 blocks in all".into())
+                    JobError::Refused("a party's records are in more than 4294967295 blocks in all".into())
                 })?;
                 BlockIndex::from_parts(records, blocks.digests, offsets, blocks.rows)
                     .map(PartyBlocks)

@@ -16,12 +16,15 @@ pub enum JobError {
     /// The process shuts down: another worker shall do it.
     #[error("the worker is shutting down")]
     Draining,
-    /// Metadata store, object store or a file failed; another try may succeed.
+    /// Metadata store, object store or a file failed; another try may succeed. The text is for the operator.
     #[error("{0}")]
     Transient(String),
-    /// No try can succeed.
+    /// No try can succeed. The text is for the operator.
     #[error("{0}")]
     Permanent(String),
+    /// What the parties or the creator asked for can't be done. The text says why, to them.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl From<DbError> for JobError {

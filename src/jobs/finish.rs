@@ -19,7 +19,7 @@ use crate::codec::similarity_file::{SIMILARITY_HEADER, SimilarityPair, write_pai
 use crate::db::ledger::{ClaimedTask, Outcome, RunForWork};
 use crate::db::runs::{GroupSize, RunResult};
 use crate::domain::{ComparisonId, ResultType, RunId};
-use crate::matching::permutation::permute;
+use crate::matching::permutation::{Positions, permute};
 use crate::matching::solve::{Groups, SolveError, Solver};
 use crate::store::{Writer, name};
 
@@ -144,6 +144,7 @@ impl Finishing {
         let rows: Vec<u32> = self.facts.parties.iter().map(|party| party.count).collect();
         let failed = |error: SolveError| match error {
             SolveError::Spill(_) => JobError::Transient(error.to_string()),
+            SolveError::Records(_) => JobError::Refused(error.to_string()),
             error => JobError::Permanent(error.to_string()),
         };
         let settings = &self.context.settings;
@@ -203,14 +204,17 @@ impl Finishing {
         let permutations = [self.announce("permutation-0")?, self.announce("permutation-1")?];
         let pairs = groups.pairs();
         let seed = unseal(&self.context.settings.permutation_key, &self.run.seed);
-        let permuted = permute(seed, a.count, b.count, &pairs)
-            .map_err(|error| JobError::Permanent(error.to_string()))?;
+        let (rows, positions) = ([a.count, b.count], Positions::from(self.run.permutation_positions));
+        let permuted =
+            permute(seed, rows, &pairs, positions).map_err(|error| JobError::Permanent(error.to_string()))?;
         let mut output = Output::new(self, &mask);
         mask_json(permuted.mask.iter().by_vals(), |piece| output.push(&piece))?;
         output.finish()?;
         for (permutation, object) in permuted.permutation.iter().zip(&permutations) {
             let mut output = Output::new(self, object);
-            permutation_json(permutation.iter().copied(), a.count.min(b.count), |piece| output.push(&piece))?;
+            permutation_json(permutation.iter().copied(), positions.length(rows), |piece| {
+                output.push(&piece)
+            })?;
             output.finish()?;
         }
         Ok(RunResult::Permutations { mask, permutations, matches: pairs.len() as u64 })

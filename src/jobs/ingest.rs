@@ -54,6 +54,7 @@ impl From<ExternalError> for JobError {
         match error {
             ExternalError::Store(error) => error.into(),
             ExternalError::Foreign(error) if !error.is_forbidden() => Self::Transient(error.to_string()),
+            ExternalError::Off | ExternalError::Foreign(_) => Self::Refused(error.to_string()),
             other => Self::Permanent(other.to_string()),
         }
     }
@@ -215,7 +216,16 @@ impl Ingestion<'_> {
     ) -> Result<(u64, BoxStream<'static, StoreResult<Bytes>>), Refusal> {
         let TaskPlace { context, task, party, .. } = &self.place;
         let store = context.external.open(&context.store, (task.project, *party), &object.at).await?;
-        match store.stream(&object.path).await {
+        let opened = match object.size {
+            Some(size) => store.stream_as_described(&object.path, size, object.etag.as_deref()).await,
+            None => store.stream(&object.path).await.map(Some),
+        };
+        match opened {
+            Ok(None) => Err(Refusal::Data(format!(
+                "the object {:?} is not the one that was there when the upload was accepted",
+                object.path
+            ))),
+            Ok(Some(opened)) => Ok(opened),
             Err(StoreError::NotFound(_) | StoreError::NoBucket(_)) => {
                 Err(Refusal::Data(format!("the object {:?} is no longer there", object.path)))
             }
@@ -223,7 +233,7 @@ impl Ingestion<'_> {
                 tracing::warn!(%error, "external data can't be read");
                 Err(Refusal::Data(format!("the object store refuses to give the object {:?}", object.path)))
             }
-            opened => Ok(opened?),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -267,14 +267,29 @@ async fn record(
         Ok(outcome) => ("done", db.complete(id, lease, &outcome).await),
         Err(JobError::Draining) => ("handed back", db.hand_back(id, lease).await),
         Err(JobError::Cancelled) => ("cancelled", db.hand_back(id, lease).await),
-        Err(JobError::Permanent(message)) => {
-            tracing::warn!(task = id.0, %message, "the task can't be done");
+        Err(JobError::Refused(message)) => {
+            tracing::info!(task = id.0, %message, "the task can't be done as it was asked for");
             ("failed", db.fail(id, lease, &message, None).await)
         }
+        Err(JobError::Permanent(message)) => {
+            let (error_id, told) = told(context);
+            tracing::warn!(task = id.0, error_id, %message, "the task can't be done");
+            ("failed", db.fail(id, lease, &told, None).await)
+        }
         Err(JobError::Transient(message)) => {
-            tracing::warn!(task = id.0, %message, "the task failed and will be tried again");
+            let (error_id, told) = told(context);
+            tracing::warn!(task = id.0, error_id, %message, "the task failed and will be tried again");
             let wait = Duration::from_secs(1 << task.attempt.min(6)).min(LONGEST_PAUSE);
-            ("failed", db.fail(id, lease, &message, Some(wait)).await)
+            ("failed", db.fail(id, lease, &told, Some(wait)).await)
         }
     }
+}
+
+/// A number for the log, and what the holders of tokens are told of an error inside the service: where its cause can be found, and nothing
+/// of the service's own paths and objects.
+fn told(context: &JobContext) -> (String, String) {
+    let error_id = hex::encode(random_bytes::<4>(&*context.random));
+    let told =
+        format!("the service failed at this (error {error_id}): its operator finds the cause in the log");
+    (error_id, told)
 }

@@ -30,6 +30,12 @@ pub struct ObjectRef {
     pub path: String,
     /// The store.
     pub at: At,
+    /// Its length in bytes when it was checked. Absent in what an older API wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The store's mark of its content when it was checked, where the store gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
 }
 
 /// A store.
@@ -64,12 +70,17 @@ mod tests {
             credentials: "00".into(),
         };
         let source = Source {
-            encodings: ObjectRef { path: "p/0/encodings.json".into(), at: At::Own },
-            blocks: Some(ObjectRef { path: "x".into(), at: foreign }),
+            encodings: ObjectRef {
+                path: "p/0/encodings.json".into(),
+                at: At::Own,
+                size: Some(9),
+                etag: Some("e".into()),
+            },
+            blocks: Some(ObjectRef { path: "x".into(), at: foreign, size: None, etag: None }),
             count: 3,
             size: 128,
         };
-        let json = r#"{"encodings":{"path":"p/0/encodings.json","at":{"store":"own"}},"blocks":{"path":"x","at":{"store":"foreign","endpoint":"s3.example.org","secure":null,"bucket":"b","credentials":"00"}},"count":3,"size":128}"#;
+        let json = r#"{"encodings":{"path":"p/0/encodings.json","at":{"store":"own"},"size":9,"etag":"e"},"blocks":{"path":"x","at":{"store":"foreign","endpoint":"s3.example.org","secure":null,"bucket":"b","credentials":"00"}},"count":3,"size":128}"#;
         assert_eq!(serde_json::to_string(&source).unwrap(), json);
         assert_eq!(serde_json::from_str::<Source>(json).unwrap(), source);
         assert!(source.is_own());

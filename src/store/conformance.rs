@@ -53,6 +53,17 @@ async fn under_a_prefix(store: &Store) {
     assert_eq!(store.delete_under("q/1").await.unwrap(), 0);
     let description = store.describe("q/11").await.unwrap();
     assert_eq!((description.size, description.notes.len()), (15, 0));
+    // What was described is opened, and not what came in its place, be it as long.
+    let etag = description.etag.as_deref();
+    assert!(etag.is_some());
+    let (size, stream) = store.stream_as_described("q/11", 15, etag).await.unwrap().unwrap();
+    let bytes: Vec<Bytes> = stream.try_collect().await.unwrap();
+    assert_eq!((size, bytes.concat().as_slice()), (15, &b"another party's"[..]));
+    assert!(store.stream_as_described("q/11", 14, etag).await.unwrap().is_none());
+    store.put("q/11", Bytes::from_static(b"another party s")).await.unwrap();
+    assert!(store.stream_as_described("q/11", 15, etag).await.unwrap().is_none());
+    let gone = store.stream_as_described("q/12", 15, etag).await;
+    assert!(matches!(gone, Err(StoreError::NotFound(_))));
     assert_eq!(store.delete_under("q").await.unwrap(), 1);
     assert!(matches!(store.describe("q/11").await, Err(StoreError::NotFound(_))));
     for name in ["q/../x", "q//x", "./x"] {

@@ -69,6 +69,8 @@ enum Kind {
 pub struct Description {
     /// Its length in bytes.
     pub size: u64,
+    /// The store's mark of exactly this content, where it gives one.
+    pub etag: Option<String>,
     /// What its writer noted with it, by names in lower case.
     pub notes: HashMap<String, String>,
 }
@@ -157,7 +159,7 @@ impl Store {
             Attribute::Metadata(name) => Some((name.to_ascii_lowercase(), value.to_string())),
             _ => None,
         });
-        Ok(Description { size: found.meta.size, notes: notes.collect() })
+        Ok(Description { size: found.meta.size, etag: found.meta.e_tag.clone(), notes: notes.collect() })
     }
 
     /// A range of an object's bytes, whole.
@@ -187,6 +189,27 @@ impl Store {
         let found = timed("get", async { Ok(self.inner.get(&located(name)?).await?) }).await?;
         let size = found.meta.size;
         Ok((size, found.into_stream().map_err(StoreError::from).boxed()))
+    }
+
+    /// The same for an object that was described before; `None` if it is another one by now.
+    ///
+    /// # Errors
+    /// As for [`Self::stream`].
+    pub async fn stream_as_described(
+        &self,
+        name: &str,
+        size: u64,
+        etag: Option<&str>,
+    ) -> StoreResult<Option<(u64, BoxStream<'static, StoreResult<Bytes>>)>> {
+        let options = GetOptions { if_match: etag.map(str::to_owned), ..GetOptions::default() };
+        let found = timed("get", async {
+            match self.inner.get_opts(&located(name)?, options).await {
+                Err(object_store::Error::Precondition { .. }) => Ok(None),
+                found => Ok(Some(found?)),
+            }
+        });
+        let found = found.await?.filter(|found| found.meta.size == size);
+        Ok(found.map(|found| (size, found.into_stream().map_err(StoreError::from).boxed())))
     }
 
     /// Deletes an object, and what a killed process may have left of an attempt to write it; one that isn't there counts as

@@ -10,6 +10,7 @@ mod cli;
 mod daemons;
 mod docs;
 mod durability;
+mod failures;
 mod figures;
 mod fuzz;
 mod layering;

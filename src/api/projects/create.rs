@@ -14,7 +14,8 @@ use crate::api::state::ApiState;
 use crate::config::ApiArgs;
 use crate::domain::audit::{Actor, ActorKind};
 use crate::domain::{
-    NewProject, ProjectError, ProjectId, ResultType, Timestamp, Token, TokenDigest, random_bytes,
+    NewProject, PermutationPositions, ProjectError, ProjectId, ResultType, Timestamp, Token, TokenDigest,
+    random_bytes,
 };
 
 /// Parties of a project that doesn't say how many it has.
@@ -71,6 +72,10 @@ fn described(members: &Members, settings: &ApiArgs, creator: Actor) -> Result<Ne
         name: members.text("name")?,
         notes: members.text("notes")?,
         uses_blocking: members.flag("uses_blocking")?,
+        permutation_positions: match members.text("permutation_positions")?.as_str() {
+            "" => PermutationPositions::default(),
+            text => text.parse().map_err(nonsense)?,
+        },
         expires_in: settings.retention.lifetime(members.integer("expires_in")?).map_err(ApiError::bad)?,
         creator,
     })

@@ -12,8 +12,9 @@ use crate::api::auth::{Caller, Target};
 use crate::api::grant::Address;
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
+use crate::api::uploads::TOKEN_USED;
 use crate::domain::audit::{Access, Action};
-use crate::domain::{ProjectId, TokenKind};
+use crate::domain::{PartyState, ProjectId, TokenKind};
 use crate::store::{TemporaryCredentials, name};
 
 /// What clients are told that want to upload by an object store; they then post the encodings themselves.
@@ -34,7 +35,7 @@ pub struct Authorized {
 /// Hands out credentials that are good for the party's own path in the bucket of uploads, and only to put objects there.
 ///
 /// # Errors
-/// 403 without an update token, 500 "Feature Disabled" if such uploads are off.
+/// 403 without an update token, or with one that has been used; 500 "Feature Disabled" if such uploads are off.
 pub async fn get(
     State(state): State<Arc<ApiState>>,
     target: Target,
@@ -42,6 +43,12 @@ pub async fn get(
 ) -> Result<(StatusCode, Json<Authorized>), ApiError> {
     let (project, party) = Caller::uploader(&state, &target.project, &headers).await?;
     let upload = state.external.upload().ok_or(DISABLED)?;
+    // Whoever has uploaded has nothing more to put there.
+    let parties = state.db.parties(project).await?;
+    let open = [PartyState::Waiting, PartyState::Uploading];
+    if parties.iter().any(|record| record.index == party && !open.contains(&record.state)) {
+        return Err(ApiError::Forbidden(TOKEN_USED.to_owned()));
+    }
     remember(&state, project, party).await?;
     let grant = upload.authorize(project, party).await?;
     let by = TokenKind::Update { party };

@@ -6,3 +6,4 @@ pub mod external_upload;
 pub mod get;
 pub mod list;
 pub mod parties;
+mod warnings;

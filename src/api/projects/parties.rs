@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Serialize;
 
+use super::warnings::positions_leak;
 use crate::api::auth::{Caller, Target};
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
@@ -59,8 +60,15 @@ pub async fn get(
         TokenKind::Result => true,
         TokenKind::Update { party } | TokenKind::Receipt { party } => record.index == party,
     };
-    let size = project.encoding_size;
-    let parties: Vec<Party> = records.into_iter().filter(visible).map(|record| shown(record, size)).collect();
+    let (size, leak) = (project.encoding_size, positions_leak(&project, &records));
+    let parties: Vec<Party> = records
+        .into_iter()
+        .filter(visible)
+        .map(|mut record| {
+            record.warnings.extend(leak.map(str::to_owned));
+            shown(record, size)
+        })
+        .collect();
     match parties.is_empty() {
         // Deleted meanwhile.
         true => Err(ApiError::NoAccess),

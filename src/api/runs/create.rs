@@ -11,14 +11,14 @@ use crate::api::auth::{Caller, Target};
 use crate::api::json::Members;
 use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
-use crate::db::runs::{CreateRun, NewRun};
+use crate::db::runs::{CreateRun, NewRun, RunLimits};
 use crate::domain::{Queue, RunId, random_bytes};
 use crate::matching::threshold::Threshold;
 
 /// Creates a run. It starts as soon as all parties' data are there.
 ///
 /// # Errors
-/// 400 for a threshold outside 0…1, 403 without the right, 409 if the project is in error.
+/// 400 for a threshold outside 0…1, 403 without the right, 409 if the project is in error or has too many runs.
 pub async fn post(
     State(state): State<Arc<ApiState>>,
     target: Target,
@@ -33,6 +33,7 @@ pub async fn post(
         name: members.text("name")?,
         notes: members.text("notes")?,
         seed: random_bytes(&*state.random),
+        limits: RunLimits { all: state.settings.max_runs, at_work: state.settings.max_runs_at_work },
     };
     match state.db.create_run(project, &run).await? {
         CreateRun::Created { queued } => {
@@ -45,6 +46,13 @@ pub async fn post(
         CreateRun::ProjectInError(reason) => {
             Err(ApiError::Conflict(format!("the project is in error, so that it can't be run: {reason}")))
         }
+        CreateRun::TooMany { limit } => Err(ApiError::Conflict(format!(
+            "the project has {limit} runs, which is the most that it may have (MAX_RUNS): delete some"
+        ))),
+        CreateRun::TooManyAtWork { limit } => Err(ApiError::Conflict(format!(
+            "{limit} runs of the project wait or are at work, which is the most at once (MAX_RUNS_AT_WORK): \
+             wait until one has ended, or delete one"
+        ))),
         CreateRun::Gone => Err(ApiError::NoAccess),
     }
 }

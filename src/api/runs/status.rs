@@ -12,7 +12,10 @@ use crate::api::problem::ApiError;
 use crate::api::state::ApiState;
 use crate::db::runs::RunRecord;
 use crate::domain::progress::Progress;
-use crate::domain::{RunState, Stage, Timestamp};
+use crate::domain::{RunState, Stage, Timestamp, TokenKind};
+
+/// Steps in which a party sees the comparing advance.
+const PARTY_STEPS: f64 = 20.0;
 
 /// How far a run has come.
 #[derive(Debug, Serialize)]
@@ -43,7 +46,8 @@ struct CurrentStage {
 /// How much of it is done.
 #[derive(Debug, Serialize)]
 struct StageProgress {
-    absolute: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absolute: Option<u64>,
     relative: f64,
     description: &'static str,
 }
@@ -65,7 +69,27 @@ pub async fn get(
         let done = run.comparisons_done;
         run.comparisons_done = state.cache.progress(run.project, comparison, done, total).await;
     }
-    Ok(Json(status(run)))
+    let status = status(run);
+    Ok(Json(match caller.kind {
+        TokenKind::Receipt { .. } => status.for_party(),
+        _ => status,
+    }))
+}
+
+impl Status {
+    /// What a party may see. The number of comparisons is a sum over the other party's blocks, and with a rate or times it could be
+    /// reckoned: a party that chooses its own blocks well would read the other's off it.
+    fn for_party(mut self) -> Self {
+        self.time_started = None;
+        self.time_completed = None;
+        self.total_number_comparisons = None;
+        let stage = &mut self.current_stage;
+        if let Some(progress) = stage.progress.as_mut().filter(|_| stage.number == Stage::Compare.number()) {
+            progress.absolute = None;
+            progress.relative = (progress.relative * PARTY_STEPS).floor() / PARTY_STEPS;
+        }
+        self
+    }
 }
 
 /// The status of a run.
@@ -83,7 +107,7 @@ fn status(run: RunRecord) -> Status {
     };
     let described = |Progress { absolute, relative }| {
         let description = stage.progress_description();
-        StageProgress { absolute, relative, description }
+        StageProgress { absolute: Some(absolute), relative, description }
     };
     Status {
         state: run.state,
@@ -183,6 +207,37 @@ mod tests {
         assert_eq!(shown["total_number_comparisons"], 12);
         assert_eq!(shown["current_stage"]["number"], 2);
         assert_eq!(shown["current_stage"]["progress"]["relative"], 1.0);
+    }
+
+    #[test]
+    fn a_party_sees_no_figure_of_the_other_s_data() {
+        let at_work = RunRecord {
+            comparisons_total: Some(1000),
+            comparisons_done: 349,
+            time_started: Some(Timestamp(5)),
+            ..run(RunState::Running, Stage::Compare)
+        };
+        let party = |run| serde_json::to_value(status(run).for_party()).unwrap();
+        let stage = party(at_work.clone())["current_stage"].clone();
+        assert_eq!(
+            stage["progress"],
+            json!({"relative": 0.3, "description": Stage::Compare.progress_description()})
+        );
+        let done = RunRecord {
+            state: RunState::Completed,
+            stage: Stage::Output,
+            time_completed: Some(Timestamp(9)),
+            ..at_work.clone()
+        };
+        for run in [done, RunRecord { state: RunState::Error, ..at_work }] {
+            let shown = party(run);
+            for member in ["time_started", "time_completed", "total_number_comparisons"] {
+                assert!(shown.get(member).is_none(), "{shown}");
+            }
+        }
+        // Parties that have contributed are counted for all.
+        let waiting = party(run(RunState::Created, Stage::WaitingForClks));
+        assert_eq!(waiting["current_stage"]["progress"]["absolute"], 3);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::session::Session;
-use super::{Accepted, size_rules};
+use super::{Accepted, check_records, size_rules};
 use crate::api::auth::{Caller, Target};
 use crate::api::body::{RequestBody, content_length, expect_content_type};
 use crate::api::problem::ApiError;
@@ -68,6 +68,7 @@ fn declared(state: &ApiState, project: &ProjectRecord, headers: &HeaderMap) -> R
     if length > limit {
         return Err(ApiError::TooLarge { limit });
     }
+    check_records(state, count)?;
     let plain = !headers.contains_key(header::CONTENT_ENCODING);
     match content_length(headers).filter(|found| plain && *found != length) {
         None => Ok(Declared { count, size }),

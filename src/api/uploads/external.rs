@@ -4,7 +4,7 @@
 //! how many encodings of which size it holds. Bringing the data in is a worker's task.
 
 use super::session::Session;
-use super::size_rules;
+use super::{check_records, size_rules};
 use crate::api::problem::ApiError;
 use crate::api::projects::external_upload::DISABLED;
 use crate::api::state::ApiState;
@@ -34,6 +34,7 @@ pub(super) async fn source(
     let (encodings, description) =
         session.while_waiting(look(state, project, party, &upload.encodings)).await??;
     let (count, size) = (positive(&description, COUNT)?, positive(&description, SIZE)?);
+    check_records(state, count)?;
     size_rules(state, project).check(0, size).map_err(|problem| ApiError::bad(problem.to_string()))?;
     if let Some(problem) = broken_promise(project, size) {
         return Err(ApiError::bad(problem));
@@ -99,7 +100,10 @@ async fn look(
     };
     let foreign = at != At::Own;
     match store.describe(&object.path).await {
-        Ok(description) => Ok((ObjectRef { path: object.path.clone(), at }, description)),
+        Ok(description) => {
+            let (size, etag) = (Some(description.size), description.etag.clone());
+            Ok((ObjectRef { path: object.path.clone(), at, size, etag }, description))
+        }
         Err(StoreError::NotFound(_)) => Err(ApiError::bad(format!(
             "there is no object {:?} in the bucket {:?}",
             object.path, object.bucket

@@ -68,7 +68,11 @@ async fn receive(
     session: &mut Session,
     mut body: RequestBody,
 ) -> Result<Received, ApiError> {
-    let options = UploadOptions { size: size_rules(state, project), ..UploadOptions::new(hasher()?) };
+    let options = UploadOptions {
+        size: size_rules(state, project),
+        max_records: state.settings.max_records,
+        ..UploadOptions::new(hasher()?)
+    };
     let blocks =
         project.uses_blocking.then(|| Blocks::new(state.settings.block_buffer, state.scratch.clone()));
     let mut intake = Intake::new(options, blocks, random_bytes(&*state.random));

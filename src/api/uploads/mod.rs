@@ -12,10 +12,14 @@ use axum::Json;
 use axum::http::StatusCode;
 use serde::Serialize;
 
+use super::problem::ApiError;
 use super::state::ApiState;
-use crate::codec::upload::SizeRules;
+use crate::codec::upload::{SizeRules, UploadError};
 use crate::db::projects::ProjectRecord;
 use crate::matching::encoding::MAX_ENCODING_BYTES;
+
+/// What a second upload of a party is told.
+pub const TOKEN_USED: &str = "this token has been used: an upload with it was accepted before";
 
 /// The answer to an upload that was taken.
 #[derive(Debug, Serialize)]
@@ -28,6 +32,18 @@ impl Accepted {
     /// The answer with the receipt token, which is shown this once.
     fn answer(receipt_token: String) -> (StatusCode, Json<Self>) {
         (StatusCode::CREATED, Json(Self { message: "Updated", receipt_token }))
+    }
+}
+
+/// Checks how many records an upload says that it has.
+///
+/// # Errors
+/// 400 for too many.
+fn check_records(state: &ApiState, count: u32) -> Result<(), ApiError> {
+    let max = state.settings.max_records;
+    match count > max {
+        true => Err(ApiError::bad(UploadError::TooManyRecords { max }.to_string())),
+        false => Ok(()),
     }
 }
 

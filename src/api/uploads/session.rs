@@ -75,7 +75,7 @@ impl Session {
                 "another upload with this token is under way; it must fail or fall silent before a new one may start".into(),
             )),
             BeginUpload::AlreadyUploaded => {
-                Err(ApiError::Forbidden("this token has been used: an upload with it was accepted before".into()))
+                Err(ApiError::Forbidden(super::TOKEN_USED.to_owned()))
             }
             BeginUpload::Gone => Err(ApiError::NoAccess),
         }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
+use crate::domain::PermutationPositions;
 use crate::matching::encoding::EncodingSize;
 use crate::matching::kernel::KernelChoice;
 use crate::matching::key::MAX_PARTIES;
@@ -93,6 +94,11 @@ pub struct LinkArgs {
     #[arg(long, value_name = "HEX64")]
     pub seed: Option<Seed>,
 
+    /// How far positions of permutations reach: as far as the larger party's rows, or as the smaller's, which is the form of the Anonlink
+    /// Entity Service and tells the larger party of some rows that they match nothing [default: larger]
+    #[arg(long, value_name = "smaller|larger")]
+    pub permutation_positions: Option<PermutationPositions>,
+
     /// No progress bar and no summary
     #[arg(short, long)]
     pub quiet: bool,
@@ -166,6 +172,10 @@ impl LinkArgs {
             "permutations are for two parties, and {parties} files were given: use --output groups"
         );
         ensure!(permutations || self.seed.is_none(), "--seed is for --output permutations only");
+        ensure!(
+            permutations || self.permutation_positions.is_none(),
+            "--permutation-positions is for --output permutations only"
+        );
         let stdout = Path::new("-");
         ensure!(
             self.to != stdout || self.stats.as_deref() != Some(stdout),
@@ -272,6 +282,8 @@ mod tests {
             ("a b c -t 0.8 -o x --output permutations", "permutations are for two parties"),
             ("a b -t 0.8 -o x --seed 00", "64 hexadecimal digits"),
             (&format!("a b -t 0.8 -o x --seed {}", "0".repeat(64)), "--seed is for"),
+            ("a b -t 0.8 -o x --permutation-positions larger", "--permutation-positions is for"),
+            ("a b -t 0.8 -o x --permutation-positions all", "must be \"smaller\" or \"larger\""),
             ("a b -t 0.8 -o x.bin", "the binary format is for"),
             ("a b -t 0.8 -o - --stats -", "both name standard output"),
         ] {

@@ -3,7 +3,7 @@
 //! The service hands each party its own permutation and the mask to the project's creator, and so keeps them apart. On
 //! one machine there is nobody to keep them from, and they come in one file: JSON
 //! `{"mask":[…],"permutations":[[…],[…]]}`, or CSV lines `party,row,position,match` for every row of both parties. The
-//! mask is as long as the smaller party; a row beyond it matches nothing.
+//! mask is as long as the larger party, or with `--permutation-positions smaller` as the smaller; a row beyond it matches nothing.
 
 use anyhow::Result;
 

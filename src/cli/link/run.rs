@@ -18,6 +18,7 @@ use super::stop::{Interrupted, Stop};
 use super::target::{Target, check_distinct};
 use crate::cli::output::complain;
 use crate::config::default_concurrency;
+use crate::domain::PermutationPositions;
 use crate::matching::key::Key;
 use crate::matching::permutation::permute;
 use crate::matching::search::CompareSpec;
@@ -122,7 +123,8 @@ impl Plan<'_> {
             OutputKind::Permutations => {
                 let &[rows0, rows1] = rows else { bail!("permutations are for two parties") };
                 let pairs = found.solve()?.pairs();
-                let permuted = permute(seed(args.seed)?, rows0, rows1, &pairs)?;
+                let positions = args.permutation_positions.unwrap_or(PermutationPositions::Larger).into();
+                let permuted = permute(seed(args.seed)?, [rows0, rows1], &pairs, positions)?;
                 seconds.solve = watch.lap();
                 groups = Some(pairs.len() as u64);
                 output.permutations(&permuted, format.text_only()?)?;

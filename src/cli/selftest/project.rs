@@ -20,22 +20,26 @@ pub struct Spec {
     parties: usize,
     blocking: bool,
     bits: Option<usize>,
+    larger_positions: bool,
 }
 
 impl Spec {
+    const TWO_PARTIES: Self =
+        Self { result_type: "groups", parties: 2, blocking: false, bits: None, larger_positions: false };
+
     /// Groups of any number of parties.
     pub const fn groups(parties: usize) -> Self {
-        Self { result_type: "groups", parties, blocking: false, bits: None }
+        Self { parties, ..Self::TWO_PARTIES }
     }
 
     /// Similarity scores of two parties.
     pub const fn scores() -> Self {
-        Self { result_type: "similarity_scores", parties: 2, blocking: false, bits: None }
+        Self { result_type: "similarity_scores", ..Self::TWO_PARTIES }
     }
 
     /// Permutations of two parties.
     pub const fn permutations() -> Self {
-        Self { result_type: "permutations", parties: 2, blocking: false, bits: None }
+        Self { result_type: "permutations", ..Self::TWO_PARTIES }
     }
 
     /// With or without blocking.
@@ -48,6 +52,11 @@ impl Spec {
         Self { bits: Some(bits), ..self }
     }
 
+    /// With positions of permutations up to the larger party's size.
+    pub const fn larger_positions(self) -> Self {
+        Self { larger_positions: true, ..self }
+    }
+
     /// The body that creates such a project.
     ///
     /// # Errors
@@ -57,14 +66,18 @@ impl Spec {
             Some(bits) => json!({"version": 3, "clkConfig": {"l": bits}}),
             None => json!({}),
         };
-        Ok(json!({
+        let mut body = json!({
             "schema": schema,
             "result_type": self.result_type,
             "number_parties": self.parties,
             "uses_blocking": self.blocking,
             "name": unique_name()?,
             "notes": "made by anonlink selftest, which deletes it again",
-        }))
+        });
+        if self.larger_positions {
+            body["permutation_positions"] = "larger".into();
+        }
+        Ok(body)
     }
 }
 

@@ -57,7 +57,7 @@ pub enum UploadError {
     #[error("a reference to a file in the object store cannot stand inside such a file")]
     NestedExternal,
     /// More records than one upload may hold.
-    #[error("more than {max} records in one upload")]
+    #[error("more than {max} records in one upload (MAX_RECORDS)")]
     TooManyRecords { max: u32 },
 }
 

@@ -202,7 +202,7 @@ pub(super) async fn an_expired_project_is_as_good_as_deleted(bed: Bed) {
     bed.clock.advance(Duration::from_secs(30));
     assert_eq!(db.authorize(project, token(20)).await.unwrap(), None);
     assert_eq!(db.count_projects().await.unwrap(), 1);
-    assert_eq!(db.list_projects().await.unwrap()[0].0, immortal);
+    assert_eq!(db.list_projects(ListPage::first(100)).await.unwrap()[0].0, immortal);
     assert_eq!(db.create_run(project, &new_run(2, 0.8)).await.unwrap(), CreateRun::Gone);
     assert_eq!(db.begin_upload(project, 0, lease(8), TTL).await.unwrap(), BeginUpload::Gone);
     let verdict = Verdict::Error("no".into());

@@ -70,7 +70,7 @@ pub(super) async fn data_from_elsewhere_come_by_a_task(bed: Bed) {
     assert_eq!(party.time_uploaded, accepted, "when it was accepted, not when it was brought in");
     let found = db.project(project).await.unwrap().unwrap();
     assert_eq!((found.parties_contributed, found.error), (2, None));
-    assert!(found.warnings.contains(&"party 1: padded".to_owned()), "{:?}", found.warnings);
+    assert!(found.warnings.contains(&(1, "padded".to_owned())), "{:?}", found.warnings);
     assert!(matches!(bed.must_claim(52).await.work, Work::Plan { .. }), "the waiting run starts");
     assert_eq!(bed.dead().await.len(), 1, "the sleeper's object");
 }

@@ -10,8 +10,15 @@ pub(super) async fn projects_and_tokens(bed: Bed) {
     let a = bed.project(1, ResultType::Groups).await;
     let b = bed.project(2, ResultType::Permutations).await;
     assert_eq!(db.count_projects().await.unwrap(), 2);
-    let listed: Vec<_> = db.list_projects().await.unwrap().into_iter().map(|(id, _)| id).collect();
+    let listed: Vec<_> =
+        db.list_projects(ListPage::first(100)).await.unwrap().into_iter().map(|(id, _)| id).collect();
     assert_eq!(listed, [a, b], "oldest first");
+    let page = db.list_projects(ListPage::first(1)).await.unwrap();
+    assert_eq!(page[0].0, a);
+    let next = |(id, time): (ProjectId, Timestamp)| ListPage { after: (time, id.to_string()), limit: 5 };
+    let page = db.list_projects(next(page[0])).await.unwrap();
+    assert_eq!((page.len(), page[0].0), (1, b));
+    assert!(db.list_projects(next(page[0])).await.unwrap().is_empty());
     let project = db.project(a).await.unwrap().unwrap();
     assert_eq!((project.name.as_str(), project.parties, project.parties_contributed), ("project 1", 2, 0));
     assert_eq!(project.result_type, ResultType::Groups);

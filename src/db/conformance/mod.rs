@@ -17,15 +17,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::ledger::{ClaimedTask, Outcome, Plan};
-use super::runs::NewRun;
+use super::runs::{NewRun, RunLimits};
 use super::uploads::{BeginUpload, FinishUpload, Verdict};
-use super::{Db, Lease};
+use super::{Db, Lease, ListPage};
 use crate::domain::audit::Actor;
 use crate::domain::report::{BlockReport, Duplicates};
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{
-    Clock, NewProject, PartyReport, ProjectId, Queue, ResultType, RunId, Timestamp, Token, TokenDigest,
-    UploadSummary,
+    Clock, NewProject, PartyReport, PermutationPositions, ProjectId, Queue, ResultType, RunId, Timestamp,
+    Token, TokenDigest, UploadSummary,
 };
 use crate::matching::threshold::Threshold;
 
@@ -101,6 +101,7 @@ pub(crate) fn new_project(result_type: ResultType) -> NewProject {
         name: String::new(),
         notes: String::new(),
         uses_blocking: false,
+        permutation_positions: PermutationPositions::default(),
         expires_in: None,
         creator: Actor::ANYONE,
     }
@@ -113,6 +114,7 @@ fn new_run(seed: u32, threshold: f64) -> NewRun {
         name: "run".into(),
         notes: String::new(),
         seed: bytes(seed),
+        limits: RunLimits { all: u32::MAX, at_work: u32::MAX },
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn one_upload_per_token(bed: Bed) {
     assert_eq!(run.state, RunState::Queued);
     let found = db.project(project).await.unwrap().unwrap();
     assert_eq!((found.parties_contributed, found.encoding_size), (2, Some(128)));
-    assert_eq!(found.warnings, ["party 0: odd", "party 1: odd"]);
+    assert_eq!(found.warnings, [0, 1].map(|party| (party, "odd".to_owned())));
     let parties = db.parties(project).await.unwrap();
     assert_eq!((parties[1].count, parties[1].digest), (10, Some(bytes(4))));
     assert_eq!((&parties[1].warnings, &parties[1].report), (&vec!["odd".to_owned()], &Some(report())));

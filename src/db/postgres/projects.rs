@@ -5,8 +5,8 @@ use tokio_postgres::Row;
 
 use super::rows::{blob, get, json, micros, number, params, parsed, text, to_json};
 use super::{PostgresDb, transitions};
-use crate::db::DbResult;
 use crate::db::projects::{PartyRecord, ProjectRecord, Projects};
+use crate::db::{DbError, DbResult, ListPage};
 use crate::domain::audit::{Action, Event};
 use crate::domain::{NewProject, ProjectId, Timestamp, TokenDigest, TokenKind};
 
@@ -17,8 +17,9 @@ const SELECT_PROJECT: &str = "
     FROM projects p WHERE id = $1";
 
 const INSERT_PROJECT: &str = "
-    INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added, expires)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, micros, micros + $9 FROM (SELECT now_micros() AS micros) AS now
+    INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added, expires,
+                          permutation_positions)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, micros, micros + $9, $10 FROM (SELECT now_micros() AS micros) AS now
     RETURNING expires";
 
 const INSERT_PARTIES: &str = "
@@ -31,8 +32,10 @@ fn project_record(row: &Row) -> DbResult<ProjectRecord> {
     let warned: Vec<i64> = get(row, "warned")?;
     let mut warnings = Vec::new();
     for (party, texts) in warned.iter().zip(get::<Vec<&str>>(row, "warnings")?) {
+        let party = u16::try_from(*party)
+            .map_err(|_| DbError::Corrupt(format!("column warned: {party} is out of range")))?;
         let texts: Vec<String> = json(texts, "warnings")?;
-        warnings.extend(texts.into_iter().map(|text| format!("party {party}: {text}")));
+        warnings.extend(texts.into_iter().map(|text| (party, text)));
     }
     Ok(ProjectRecord {
         id: parsed(row, "id")?,
@@ -42,6 +45,7 @@ fn project_record(row: &Row) -> DbResult<ProjectRecord> {
         result_type: parsed(row, "result_type")?,
         parties: number(row, "parties")?,
         uses_blocking: get(row, "uses_blocking")?,
+        permutation_positions: parsed(row, "permutation_positions")?,
         encoding_size: get::<Option<i64>>(row, "encoding_size")?.and_then(|n| usize::try_from(n).ok()),
         parties_contributed: number(row, "parties_contributed")?,
         error: get(row, "error")?,
@@ -95,9 +99,11 @@ impl Projects for PostgresDb {
         let (updates, result) = (updates.as_slice(), result_token.0.as_slice());
         let (result_type, parties) = (project.result_type.name(), i64::from(project.parties));
         let (blocking, lifetime) = (project.uses_blocking, project.expires_in.map(micros));
+        let positions = project.permutation_positions.name();
         let created = Event::done(project.creator, Action::ProjectCreated, id).detail("parties", parties);
-        let (created, project) =
-            (&created, params![id, name, notes, schema, result_type, parties, blocking, promised, lifetime]);
+        let project =
+            params![id, name, notes, schema, result_type, parties, blocking, promised, lifetime, positions];
+        let created = &created;
         self.transaction("create_project", |tx| async move {
             let row = tx.first(INSERT_PROJECT, project).await?;
             tx.run(INSERT_PARTIES, params![id, updates, result]).await?;
@@ -112,11 +118,11 @@ impl Projects for PostgresDb {
         row.map_or(Ok(0), |row| number(&row, "projects"))
     }
 
-    async fn list_projects(&self) -> DbResult<Vec<(ProjectId, Timestamp)>> {
-        let sql =
-            "SELECT id, time_added FROM projects WHERE expires IS NULL OR expires > (SELECT now_micros())
-                   ORDER BY time_added, id";
-        let rows = self.again(sql, &[]).await?;
+    async fn list_projects(&self, page: ListPage) -> DbResult<Vec<(ProjectId, Timestamp)>> {
+        let sql = "SELECT id, time_added FROM projects
+                   WHERE (time_added, id) > ($1, $2) AND (expires IS NULL OR expires > (SELECT now_micros()))
+                   ORDER BY time_added, id LIMIT $3";
+        let rows = self.again(sql, params![page.after.0.0, page.after.1, i64::from(page.limit)]).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, Timestamp(get(row, "time_added")?)))).collect()
     }
 

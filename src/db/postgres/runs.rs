@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use super::rows::{get, json, number, params, parsed, text};
 use super::{PostgresDb, audit, transitions};
 use crate::db::runs::{ComparisonScores, CreateRun, NewRun, RunRecord, Runs};
-use crate::db::{DbError, DbResult};
+use crate::db::{DbError, DbResult, ListPage};
 use crate::domain::audit::{Action, Event};
 use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp, TokenKind};
 
@@ -65,6 +65,13 @@ impl Runs for PostgresDb {
                     }
                 }
             }
+            let sql = "SELECT count(*) AS runs, count(*) FILTER (WHERE state NOT IN ('completed', 'error')) AS at_work FROM runs
+                       WHERE project_id = $1";
+            if let Some(row) = tx.first(sql, params![project]).await?
+                && let Some(refused) = run.limits.refuse(number(&row, "runs")?, number(&row, "at_work")?)
+            {
+                return Ok(refused);
+            }
             let sql = "INSERT INTO runs (id, project_id, name, notes, threshold, state, seed, time_added)
                        VALUES ($1, $2, $3, $4, $5, 'created', $6, $7)";
             let (threshold, seed) = (run.threshold.get(), run.seed.as_slice());
@@ -78,9 +85,15 @@ impl Runs for PostgresDb {
         .await
     }
 
-    async fn list_runs(&self, project: ProjectId) -> DbResult<Vec<(RunId, Timestamp, RunState)>> {
-        let sql = "SELECT id, time_added, state FROM runs WHERE project_id = $1 ORDER BY time_added, id";
-        let rows = self.again(sql, params![project.to_string()]).await?;
+    async fn list_runs(
+        &self,
+        project: ProjectId,
+        page: ListPage,
+    ) -> DbResult<Vec<(RunId, Timestamp, RunState)>> {
+        let sql = "SELECT id, time_added, state FROM runs
+                   WHERE project_id = $1 AND (time_added, id) > ($2, $3) ORDER BY time_added, id LIMIT $4";
+        let (time, id) = page.after;
+        let rows = self.again(sql, params![project.to_string(), time.0, id, i64::from(page.limit)]).await?;
         rows.iter()
             .map(|row| Ok((parsed(row, "id")?, Timestamp(get(row, "time_added")?), parsed(row, "state")?)))
             .collect()

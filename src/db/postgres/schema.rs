@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0004_audit", sql: include_str!("migrations/0004_audit.sql"), min_binary: 1 },
     Migration { name: "0005_expiry", sql: include_str!("migrations/0005_expiry.sql"), min_binary: 1 },
     Migration { name: "0006_traces", sql: include_str!("migrations/0006_traces.sql"), min_binary: 1 },
+    Migration { name: "0007_positions", sql: include_str!("migrations/0007_positions.sql"), min_binary: 7 },
 ];
 
 /// The version that this binary was built for.

@@ -20,7 +20,7 @@ mod uploads;
 use std::any::type_name;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
@@ -38,11 +38,16 @@ const SYSTEM: &str = "sqlite";
 /// Longest wait for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Connections that read.
+const READERS: usize = 3;
+
 /// A metadata store in a SQLite file; cheap to clone.
 #[derive(Clone)]
 pub struct SqliteDb {
     writer: Actor,
-    reader: Actor,
+    /// Take turns, so that a long query holds up some others and not all.
+    readers: Arc<[Actor]>,
+    turn: Arc<AtomicUsize>,
     clock: Arc<dyn Clock>,
     audit_key: KeyPlace,
     /// Whether the write-ahead log may hold pages with rows that were deleted since.
@@ -61,7 +66,10 @@ impl SqliteDb {
         audit::enable(&writing, audit_key.clone())?;
         Ok(Self {
             writer: Actor::start("sqlite-writer", writing)?,
-            reader: Actor::start("sqlite-reader", connect(&path)?)?,
+            readers: (0..READERS)
+                .map(|_| Actor::start("sqlite-reader", connect(&path)?))
+                .collect::<DbResult<_>>()?,
+            turn: Arc::default(),
             clock,
             audit_key,
             // A predecessor may have been killed.
@@ -89,7 +97,8 @@ impl SqliteDb {
         F: FnOnce(&Transaction) -> DbResult<T> + Send + 'static,
     {
         let operation = Operation::database(SYSTEM, "read");
-        operation.ended(self.reader.read(type_name::<F>(), body).await)
+        let reader = self.turn.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        operation.ended(self.readers[reader].read(type_name::<F>(), body).await)
     }
 
     /// Empties the write-ahead log if rows were deleted: the database's own pages are overwritten, but the log holds older ones

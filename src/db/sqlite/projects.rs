@@ -7,8 +7,8 @@ use rusqlite::{Connection, Row, params};
 
 use super::rows::{blob, collect, first, json, number, parsed, to_json, value};
 use super::{SqliteDb, audit, transitions};
-use crate::db::DbResult;
 use crate::db::projects::{PartyRecord, ProjectRecord, Projects};
+use crate::db::{DbResult, ListPage};
 use crate::domain::audit::{Action, Event};
 use crate::domain::{NewProject, ProjectId, Timestamp, TokenDigest, TokenKind};
 
@@ -22,6 +22,7 @@ fn project_record(row: &Row) -> DbResult<ProjectRecord> {
         result_type: parsed(row, "result_type")?,
         parties: number(row, "parties")?,
         uses_blocking: row.get("uses_blocking")?,
+        permutation_positions: parsed(row, "permutation_positions")?,
         encoding_size: row.get::<_, Option<i64>>("encoding_size")?.and_then(|n| usize::try_from(n).ok()),
         parties_contributed: number(row, "parties_contributed")?,
         error: row.get("error")?,
@@ -68,8 +69,8 @@ impl Projects for SqliteDb {
             let promised = project.promised_size().and_then(|p| i64::try_from(p.bits / 8).ok().filter(|_| p.bits % 64 == 0));
             tx.prepare_cached(
                 "INSERT INTO projects (id, name, notes, schema, result_type, parties, uses_blocking, encoding_size, time_added,
-                                       expires)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                       expires, permutation_positions)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 id,
@@ -81,7 +82,8 @@ impl Projects for SqliteDb {
                 project.uses_blocking,
                 promised.filter(|bytes| *bytes > 0),
                 now,
-                expires.map(|time| time.0)
+                expires.map(|time| time.0),
+                project.permutation_positions.name()
             ])?;
             let mut add_token =
                 tx.prepare_cached("INSERT INTO tokens (digest, project_id, kind, party) VALUES (?1, ?2, ?3, ?4)")?;
@@ -105,11 +107,12 @@ impl Projects for SqliteDb {
         self.read(move |tx| Ok(value::<i64>(tx, sql, [now])?.unwrap_or(0).unsigned_abs())).await
     }
 
-    async fn list_projects(&self) -> DbResult<Vec<(ProjectId, Timestamp)>> {
+    async fn list_projects(&self, page: ListPage) -> DbResult<Vec<(ProjectId, Timestamp)>> {
         let now = self.clock.now().0;
         self.read(move |tx| {
-            let sql = "SELECT id, time_added FROM projects WHERE expires IS NULL OR expires > ?1 ORDER BY time_added, id";
-            collect(tx, sql, [now], |row| {
+            let sql = "SELECT id, time_added FROM projects
+                       WHERE (time_added, id) > (?2, ?3) AND (expires IS NULL OR expires > ?1) ORDER BY time_added, id LIMIT ?4";
+            collect(tx, sql, params![now, page.after.0.0, page.after.1, page.limit], |row| {
                 Ok((parsed(row, "id")?, Timestamp(row.get("time_added")?)))
             })
         })
@@ -124,9 +127,9 @@ impl Projects for SqliteDb {
             let Some(mut project) = first(tx, sql, [&id], project_record)? else { return Ok(None) };
             let sql = "SELECT party, warnings FROM parties WHERE project_id = ?1 AND warnings <> '[]' ORDER BY party";
             let warnings = collect(tx, sql, [&id], |row| {
-                let party: i64 = row.get("party")?;
+                let party: u16 = row.get("party")?;
                 let texts: Vec<String> = json(&row.get::<_, String>("warnings")?, "warnings")?;
-                Ok(texts.into_iter().map(move |text| format!("party {party}: {text}")))
+                Ok(texts.into_iter().map(move |text| (party, text)))
             })?;
             project.warnings = warnings.into_iter().flatten().collect();
             Ok(Some(project))

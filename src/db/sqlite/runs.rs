@@ -9,7 +9,7 @@ use super::projects::has_expired;
 use super::rows::{collect, first, json, number, parsed, value};
 use super::{SqliteDb, audit, transitions};
 use crate::db::runs::{ComparisonScores, CreateRun, NewRun, RunRecord, Runs};
-use crate::db::{DbError, DbResult};
+use crate::db::{DbError, DbResult, ListPage};
 use crate::domain::audit::{Action, Event};
 use crate::domain::{ComparisonId, ProjectId, RunId, RunState, Stage, Timestamp, TokenKind};
 
@@ -61,6 +61,14 @@ impl Runs for SqliteDb {
                 Some(Some(error)) => return Ok(CreateRun::ProjectInError(error)),
                 Some(None) => {}
             }
+            let sql = "SELECT count(*) AS runs, count(*) FILTER (WHERE state NOT IN ('completed', 'error')) AS at_work FROM runs
+                       WHERE project_id = ?1";
+            let counts =
+                first(tx, sql, [&project], |row| Ok((number(row, "runs")?, number(row, "at_work")?)))?;
+            let (all, at_work) = counts.unwrap_or((0, 0));
+            if let Some(refused) = run.limits.refuse(all, at_work) {
+                return Ok(refused);
+            }
             tx.prepare_cached(
                 "INSERT INTO runs (id, project_id, name, notes, threshold, state, seed, time_added)
                  VALUES (?1, ?2, ?3, ?4, ?5, 'created', ?6, ?7)",
@@ -83,10 +91,15 @@ impl Runs for SqliteDb {
         .await
     }
 
-    async fn list_runs(&self, project: ProjectId) -> DbResult<Vec<(RunId, Timestamp, RunState)>> {
+    async fn list_runs(
+        &self,
+        project: ProjectId,
+        page: ListPage,
+    ) -> DbResult<Vec<(RunId, Timestamp, RunState)>> {
         self.read(move |tx| {
-            let sql = "SELECT id, time_added, state FROM runs WHERE project_id = ?1 ORDER BY time_added, id";
-            collect(tx, sql, [project.to_string()], |row| {
+            let sql = "SELECT id, time_added, state FROM runs
+                       WHERE project_id = ?1 AND (time_added, id) > (?2, ?3) ORDER BY time_added, id LIMIT ?4";
+            collect(tx, sql, params![project.to_string(), page.after.0.0, page.after.1, page.limit], |row| {
                 Ok((parsed(row, "id")?, Timestamp(row.get("time_added")?), parsed(row, "state")?))
             })
         })

@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0005_audit", sql: include_str!("migrations/0005_audit.sql"), min_binary: 1 },
     Migration { name: "0006_expiry", sql: include_str!("migrations/0006_expiry.sql"), min_binary: 1 },
     Migration { name: "0007_traces", sql: include_str!("migrations/0007_traces.sql"), min_binary: 1 },
+    Migration { name: "0008_positions", sql: include_str!("migrations/0008_positions.sql"), min_binary: 8 },
 ];
 
 /// The version that this binary was built for.
@@ -80,7 +81,7 @@ fn migrate(connection: &mut Connection, steps: &[Migration]) -> DbResult<Vec<Str
 #[async_trait]
 impl Schema for SqliteDb {
     async fn schema_status(&self) -> DbResult<SchemaStatus> {
-        self.reader.direct("status", |connection| status(connection)).await
+        self.readers[0].direct("status", |connection| status(connection)).await
     }
 
     async fn migrate(&self) -> DbResult<Vec<String>> {

@@ -29,7 +29,8 @@ async fn conforms() {
                 "0004_reports",
                 "0005_audit",
                 "0006_expiry",
-                "0007_traces"
+                "0007_traces",
+                "0008_positions"
             ]
         );
         db.audit_with(AuditKey::derive(&[7; 32]));

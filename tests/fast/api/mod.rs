@@ -4,6 +4,7 @@
 
 mod authorization;
 mod bad_input;
+mod between_parties;
 mod connections;
 mod http;
 mod https;

@@ -128,3 +128,33 @@ async fn status_and_version_tell_about_the_service() {
     let head = service.call(request("HEAD", "/api/v1/status", "").body(Body::empty()).unwrap()).await;
     assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
 }
+
+#[tokio::test]
+async fn lists_come_whole_or_by_pages() {
+    let service = Service::start().await;
+    let mut projects = Vec::new();
+    for _ in 0..3 {
+        projects.push(service.project(json!({})).await);
+    }
+    for _ in 0..3 {
+        service.run(&projects[0], 0.8).await;
+    }
+    let ids = |list: &Value, member: &str| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|entry| entry[member].as_str().unwrap().to_owned()).collect()
+    };
+    let runs = projects[0].path("/runs");
+    for (path, token, member) in
+        [("/api/v1/projects", "", "project_id"), (&runs, projects[0].result.as_str(), "run_id")]
+    {
+        let whole = ids(&service.get(path, token).await.json(200), member);
+        assert_eq!(whole.len(), 3);
+        let first = service.get(&format!("{path}?limit=2"), token).await;
+        assert_eq!(ids(&first.json(200), member), whole[..2]);
+        let next = first.header("link").split(['<', '>']).nth(1).unwrap();
+        let second = service.get(next, token).await;
+        assert_eq!(ids(&second.json(200), member), whole[2..]);
+        assert_eq!(second.header("link"), "", "there is no more");
+        let detail = service.get(&format!("{path}?limit=0"), token).await.problem(400);
+        assert!(detail.contains("from 1 to 1000"), "{detail}");
+    }
+}

@@ -152,3 +152,27 @@ async fn runs_belong_to_their_project_and_its_creator() {
     service.get(&format!("{other_run}/result"), &other_receipt).await.no_access();
     service.get(&run, &project.result).await.json(200);
 }
+
+#[tokio::test]
+async fn a_project_has_so_many_runs_and_no_more() {
+    let service = Service::with(&["--max-runs", "3", "--max-runs-at-work", "2"]).await;
+    let project = service.project(json!({})).await;
+    let path = project.path("/runs");
+    let refused = async || service.post(&path, &project.result, json!({"threshold": 0.8})).await.problem(409);
+    let first = service.run(&project, 0.7).await;
+    service.run(&project, 0.8).await;
+    let detail = refused().await;
+    assert!(detail.contains("2 runs") && detail.contains("MAX_RUNS_AT_WORK"), "{detail}");
+    // One that has ended makes room, as long as it is not one too many in all.
+    service.upload(&project, 0, 2).await;
+    service.upload(&project, 1, 2).await;
+    let (task, lease) = service.claim().await;
+    service.db.fail(task.id, lease, "for the test", None).await.unwrap();
+    service.run(&project, 0.9).await;
+    let (task, lease) = service.claim().await;
+    service.db.fail(task.id, lease, "for the test", None).await.unwrap();
+    let detail = refused().await;
+    assert!(detail.contains("3 runs") && detail.contains("MAX_RUNS)"), "{detail}");
+    assert_eq!(service.delete(&first, &project.result).await.status, 204);
+    service.run(&project, 0.95).await;
+}

@@ -170,3 +170,22 @@ async fn content_types_may_have_parameters() {
         .unwrap();
     service.call(upload).await.json(201);
 }
+
+#[tokio::test]
+async fn too_many_records_are_refused_in_every_form() {
+    let service = Service::with(&["--max-records", "3"]).await;
+    let project = service.project(json!({})).await;
+    let too_many = service.post(&project.path("/clks"), &project.update[0], clks(4)).await.problem(400);
+    assert!(too_many.contains("more than 3 records") && too_many.contains("MAX_RECORDS"), "{too_many}");
+    let packed = request("POST", &project.path("/binaryclks"), &project.update[0])
+        .header("content-type", "application/octet-stream")
+        .header("hash-count", "4")
+        .header("hash-size", "8")
+        .body(Body::from(vec![1; 32]))
+        .unwrap();
+    let too_many = service.call(packed).await.problem(400);
+    assert!(too_many.contains("more than 3 records"), "{too_many}");
+    // The token is still good.
+    service.upload(&project, 0, 3).await;
+    assert!(service.objects(&project).await.len() == 1, "nothing else is left");
+}

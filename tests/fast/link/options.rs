@@ -20,15 +20,19 @@ fn permutations_bring_matches_together() {
     let groups = groups["groups"].as_array().unwrap();
     assert!(!groups.is_empty());
     let permuted = |more: &[&str]| linked_json(&[&args[..], &["--output", "permutations"], more].concat());
-    let check = |result: &Value| {
+    let check = |result: &Value, larger: bool| {
         let mask = numbers(&result["mask"]);
         let both = [0, 1].map(|party| numbers(&result["permutations"][party]));
-        assert_eq!(mask.len(), both[0].len().min(both[1].len()));
+        let sizes = both.each_ref().map(Vec::len);
+        let length = if larger { sizes.into_iter().max() } else { sizes.into_iter().min() };
+        assert_eq!(Some(mask.len()), length);
         assert_eq!(mask.iter().sum::<usize>(), groups.len());
         for permutation in &both {
             let mut sorted = permutation.clone();
             sorted.sort_unstable();
-            assert!(sorted.into_iter().eq(0..permutation.len()));
+            sorted.dedup();
+            assert_eq!(sorted.len(), permutation.len());
+            assert!(sorted.last().is_some_and(|last| *last < permutation.len().max(mask.len())));
         }
         for group in groups {
             let [row0, row1] = [0, 1].map(|party| numbers(&group[party])[1]);
@@ -37,11 +41,13 @@ fn permutations_bring_matches_together() {
         }
     };
     let (first, second) = (permuted(&[]), permuted(&[]));
-    check(&first);
-    check(&second);
+    check(&first, true);
+    check(&second, true);
+    check(&permuted(&["--permutation-positions", "larger"]), true);
+    check(&permuted(&["--permutation-positions", "smaller"]), false);
     assert_ne!(first, second, "each run draws its own seed");
     let seed = ["--seed", &"5a".repeat(32)];
-    check(&permuted(&seed));
+    check(&permuted(&seed), true);
     assert_eq!(permuted(&seed), permuted(&seed));
 
     let rest = [&["--output", "permutations", "--format", "csv"], &seed[..]].concat();

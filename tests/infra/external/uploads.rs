@@ -44,6 +44,10 @@ fn minio_takes_json_and_packed_uploads_as_the_client_makes_them() {
         assert_eq!(answer["receipt_token"].as_str().unwrap().len(), 48);
         let again = site.post(&project, party, body, 403);
         assert!(again["detail"].as_str().unwrap().contains("accepted before"), "{again}");
+        // Nor are there new credentials for it.
+        let authorize = format!("/projects/{}/authorize-external-upload", project.id);
+        let again = site.ask("GET", &authorize, &project.updates[party], None, 403);
+        assert!(again["detail"].as_str().unwrap().contains("accepted before"), "{again}");
     }
     site.wait_for_parties(&project, 2);
     assert_eq!(site.link(&project, 0.75), wanted);

@@ -1,6 +1,6 @@
 //! Permutations: each party's own, and the mask; applied together they must give exactly the matches.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -23,11 +23,14 @@ const GROUP: &str = "permutations";
 pub fn checks() -> Vec<Check> {
     let mut checks = Vec::new();
     for (name, threshold) in [("edge/lopsided", "0.85"), ("edge/size-128", "0.7"), ("blocked", "0.8")] {
-        checks.push(Check::new(
-            GROUP,
-            format!("mask and permutations give the golden matches of {name}"),
-            move |session| golden(session, name, threshold),
-        ));
+        for larger in [false, true] {
+            let positions = if larger { "larger" } else { "smaller" };
+            checks.push(Check::new(
+                GROUP,
+                format!("mask and permutations give the golden matches of {name}, up to the {positions} party's size"),
+                move |session| golden(session, name, threshold, larger),
+            ));
+        }
     }
     checks.push(Check::new(GROUP, "a run's permutations stay, another run's differ", randomness));
     checks
@@ -46,22 +49,22 @@ fn numbers(body: &Value, name: &str) -> Result<Vec<u64>> {
 }
 
 impl Revealed {
-    async fn fetch(run: &Run<'_>, receipts: &[Secret], sizes: &[usize]) -> Result<Self> {
-        let smaller = sizes.iter().copied().min().unwrap_or(0);
+    /// From a run whose positions reach so far.
+    async fn fetch(run: &Run<'_>, receipts: &[Secret], sizes: &[usize], length: usize) -> Result<Self> {
         let mask = numbers(&run.result().await?, "mask")?;
-        same("length of the mask", mask.len(), smaller)?;
+        same("length of the mask", mask.len(), length)?;
         ensure!(mask.iter().all(|bit| *bit <= 1), "the mask holds something other than 0 and 1");
         let mut permutations = Vec::new();
         for (party, (receipt, size)) in receipts.iter().zip(sizes).enumerate() {
             let body = run.result_for(receipt).await?;
-            same("rows", whole(&body, "rows")?, smaller as u64)?;
+            same("rows", whole(&body, "rows")?, length as u64)?;
             let positions: Vec<usize> =
                 numbers(&body, "permutation")?.into_iter().map(usize::try_from).collect::<Result<_, _>>()?;
-            let mut all = positions.clone();
-            all.sort_unstable();
+            let all: BTreeSet<usize> = positions.iter().copied().collect();
+            let end = length.max(*size);
             ensure!(
-                all.into_iter().eq(0..*size),
-                "party {party}'s permutation of {size} rows doesn't hold each of 0 to {size} - 1 once"
+                positions.len() == *size && all.len() == *size && all.last().is_none_or(|last| *last < end),
+                "party {party}'s permutation of {size} rows doesn't hold {size} different positions below {end}"
             );
             permutations.push(positions);
         }
@@ -78,17 +81,20 @@ impl Revealed {
     }
 }
 
-async fn golden(session: Arc<Session>, name: &str, threshold: &str) -> Result<()> {
+async fn golden(session: Arc<Session>, name: &str, threshold: &str, larger: bool) -> Result<()> {
     let set = fixtures::set(name)?;
     let sizes: Vec<usize> = set.rows()?.iter().map(Vec::len).collect();
-    let project = Project::create(&session, Spec::permutations().blocking(set.blocking)).await?;
+    let spec = Spec::permutations().blocking(set.blocking);
+    let spec = if larger { spec.larger_positions() } else { spec };
+    let project = Project::create(&session, spec).await?;
     let mut receipts = Vec::new();
     for (party, file) in set.parties.iter().enumerate() {
         receipts.push(project.upload(party, Form::json(*file)).await?);
     }
     let run = project.run(threshold).await?;
     run.completed().await?;
-    let revealed = Revealed::fetch(&run, &receipts, &sizes).await?;
+    let length = if larger { sizes.iter().max() } else { sizes.iter().min() };
+    let revealed = Revealed::fetch(&run, &receipts, &sizes, length.copied().unwrap_or(0)).await?;
     let golden = set.golden()?;
     let (_, golden) =
         golden.iter().find(|(at, _)| *at == threshold).context("no golden result at the threshold")?;
@@ -108,9 +114,9 @@ async fn randomness(session: Arc<Session>) -> Result<()> {
     for _ in 0..2 {
         let run = project.run("0.8").await?;
         run.completed().await?;
-        let revealed = Revealed::fetch(&run, &receipts, &sizes).await?;
+        let revealed = Revealed::fetch(&run, &receipts, &sizes, 60).await?;
         same_groups(&revealed.matches(), &wanted)?;
-        let again = Revealed::fetch(&run, &receipts, &sizes).await?;
+        let again = Revealed::fetch(&run, &receipts, &sizes, 60).await?;
         ensure!(revealed == again, "the same run gave another permutation or mask when asked again");
         seen.push(revealed);
     }

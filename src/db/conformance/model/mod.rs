@@ -8,6 +8,7 @@ mod state;
 use std::collections::BTreeMap;
 
 use super::{Bed, LIMIT_NAME, bytes, lease, new_run, plan, project_id, run_id, token};
+use crate::db::ListPage;
 use crate::db::ledger::{ClaimedTask, Held, Outcome, Work};
 use crate::db::runs::{CreateRun, RunResult};
 use crate::db::uploads::{AcceptExternal, BeginUpload, FinishUpload, Verdict};
@@ -493,7 +494,7 @@ impl Driver<'_> {
                 (found.error.is_some(), usize::from(found.parties_contributed)),
                 (project.error, ready)
             );
-            let listed = db.list_runs(project_id(*id)).await.unwrap();
+            let listed = db.list_runs(project_id(*id), ListPage::first(10_000)).await.unwrap();
             let listed: Vec<_> = listed.into_iter().map(|(run, _, state)| (run, state)).collect();
             assert_eq!(
                 listed,

@@ -9,10 +9,10 @@ use super::*;
 use crate::db::ledger::{Held, Work};
 use crate::db::runs::{CreateRun, RunResult};
 use crate::domain::report::Duplicates;
-use crate::domain::{ComparisonId, PartyState, RunState, Stage, TaskKind, TokenKind};
+use crate::domain::{ComparisonId, PartyState, PermutationPositions, RunState, Stage, TaskKind, TokenKind};
 
 /// The rows that each step made possible, by what a migration's name ends in.
-const ROWS: [(&str, &str); 7] = [
+const ROWS: [(&str, &str); 8] = [
     ("tables", include_str!("tables.sql")),
     ("ingest", include_str!("ingest.sql")),
     ("monitor", include_str!("monitor.sql")),
@@ -20,6 +20,7 @@ const ROWS: [(&str, &str); 7] = [
     ("audit", include_str!("audit.sql")),
     ("expiry", include_str!("expiry.sql")),
     ("traces", include_str!("traces.sql")),
+    ("positions", include_str!("positions.sql")),
 ];
 
 /// What a store had before it was migrated, by the last part of its migrations' names.
@@ -76,7 +77,8 @@ pub(crate) async fn everything_goes_on(bed: &Bed, before: &Before) {
     let db = &*bed.db;
     assert!(db.schema_status().await.unwrap().fits());
     let ingests = before.had("ingest");
-    let ids: Vec<_> = db.list_projects().await.unwrap().into_iter().map(|(id, _)| id).collect();
+    let ids: Vec<_> =
+        db.list_projects(ListPage::first(100)).await.unwrap().into_iter().map(|(id, _)| id).collect();
     let wanted = (0xa1..0xa7).chain(ingests.then_some(0xa7)).map(project);
     assert_eq!(ids, wanted.collect::<Vec<_>>());
     what_was_done_can_be_read(db, before).await;
@@ -135,10 +137,12 @@ async fn what_was_done_can_be_read(db: &dyn Db, before: &Before) {
     assert_eq!((done.name.as_str(), done.notes.as_str(), done.parties), ("done", "notes", 2));
     assert_eq!((done.encoding_size, done.parties_contributed, done.error), (Some(128), 2, None));
     assert_eq!(done.schema, serde_json::json!({"b": 1.5, "a": 1}));
-    assert_eq!(
-        (done.time_added, done.warnings),
-        (Timestamp(1_600_000_000_000_001), vec!["party 0: odd".into()])
-    );
+    assert_eq!((done.time_added, done.warnings), (Timestamp(1_600_000_000_000_001), vec![(0, "odd".into())]));
+    let positions = match before.had("positions") {
+        true => PermutationPositions::Larger,
+        false => PermutationPositions::Smaller,
+    };
+    assert_eq!(done.permutation_positions, positions);
     assert_eq!(done.expires, before.had("expiry").then_some(Timestamp(4_000_000_000_000_000)));
     for (token, kind) in [
         (0x10, Some(TokenKind::Result)),

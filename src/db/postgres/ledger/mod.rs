@@ -94,13 +94,14 @@ impl Ledger for PostgresDb {
     }
 
     async fn run_for_work(&self, run: RunId) -> DbResult<Option<RunForWork>> {
-        let sql = "SELECT p.result_type, r.threshold, r.seed, p.uses_blocking, p.encoding_size
+        let sql = "SELECT p.result_type, r.threshold, r.seed, p.uses_blocking, p.encoding_size, p.permutation_positions
                    FROM runs r JOIN projects p ON p.id = r.project_id WHERE r.id = $1 AND p.encoding_size IS NOT NULL";
         let Some(row) = self.first(sql, params![run.to_string()]).await? else { return Ok(None) };
         Ok(Some(RunForWork {
             result_type: parsed(&row, "result_type")?,
             threshold: get(&row, "threshold")?,
             seed: blob(&row, "seed")?,
+            permutation_positions: parsed(&row, "permutation_positions")?,
             uses_blocking: get(&row, "uses_blocking")?,
             encoding_size: number(&row, "encoding_size")?,
         }))

@@ -10,9 +10,9 @@ use crate::db::conformance::new_project;
 use crate::db::ledger::{Held, Ledger, Outcome, Plan, Work};
 use crate::db::objects::Objects;
 use crate::db::projects::Projects;
-use crate::db::runs::{NewRun, RunResult, Runs};
+use crate::db::runs::{NewRun, RunLimits, RunResult, Runs};
 use crate::db::uploads::{Uploads, Verdict};
-use crate::db::{Db, Lease};
+use crate::db::{Db, Lease, ListPage};
 use crate::domain::task::{Part, PlannedPart};
 use crate::domain::{ProjectId, Queue, ResultType, RunId, RunState, Token, TokenDigest, UploadSummary};
 use crate::matching::threshold::Threshold;
@@ -70,6 +70,7 @@ async fn run(db: &dyn Db, project: ProjectId, threshold: f64) -> RunId {
         name: String::new(),
         notes: String::new(),
         seed: bytes(1),
+        limits: RunLimits { all: u32::MAX, at_work: u32::MAX },
     };
     db.create_run(project, &run).await.unwrap();
     id
@@ -202,7 +203,9 @@ async fn nobody_waits_in_a_circle() {
                     2 => drop(run(&db, current, 0.5 + 0.1 * (turns % 4) as f64).await),
                     3 => {
                         tokio::time::sleep(Duration::from_millis(10)).await;
-                        if let Some((run, ..)) = db.list_runs(current).await.unwrap().first() {
+                        if let Some((run, ..)) =
+                            db.list_runs(current, ListPage::first(9)).await.unwrap().first()
+                        {
                             db.delete_run(current, *run).await.unwrap();
                         }
                     }
@@ -243,7 +246,7 @@ async fn nobody_waits_in_a_circle() {
     let left = projects.lock().unwrap().clone();
     while work(&db, 3).await.is_some() {}
     for project in left {
-        for (run, ..) in db.list_runs(project).await.unwrap() {
+        for (run, ..) in db.list_runs(project, ListPage::first(10_000)).await.unwrap() {
             let record = db.run(project, run).await.unwrap().unwrap();
             assert!(record.state.is_final() || record.state == RunState::Created, "{record:?}");
         }

@@ -20,8 +20,15 @@ use crate::db::schema::Schema;
 use crate::stack::{Postgres, psql};
 
 /// All migrations, in order.
-const MIGRATIONS: [&str; 6] =
-    ["0001_tables", "0002_monitor", "0003_reports", "0004_audit", "0005_expiry", "0006_traces"];
+const MIGRATIONS: [&str; 7] = [
+    "0001_tables",
+    "0002_monitor",
+    "0003_reports",
+    "0004_audit",
+    "0005_expiry",
+    "0006_traces",
+    "0007_positions",
+];
 
 /// Settings for a database of a cluster.
 fn settings(cluster: &Postgres, database: &str, pool: usize) -> DatabaseSettings {

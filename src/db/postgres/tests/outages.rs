@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::db::projects::Projects;
-use crate::db::runs::{NewRun, Runs};
+use crate::db::runs::{NewRun, RunLimits, Runs};
 use crate::domain::audit::Actor;
-use crate::domain::{NewProject, ProjectId, ResultType, RunId, TokenDigest};
+use crate::domain::{NewProject, PermutationPositions, ProjectId, ResultType, RunId, TokenDigest};
 use crate::matching::threshold::Threshold;
 
 async fn create(db: &PostgresDb, seed: u8) -> crate::db::DbResult<()> {
@@ -15,6 +15,7 @@ async fn create(db: &PostgresDb, seed: u8) -> crate::db::DbResult<()> {
         name: "nul \0".into(),
         notes: String::new(),
         uses_blocking: false,
+        permutation_positions: PermutationPositions::default(),
         expires_in: None,
         creator: Actor::ANYONE,
     };
@@ -83,6 +84,7 @@ async fn a_dropped_call_leaves_no_transaction_behind() {
         name: String::new(),
         notes: String::new(),
         seed: [0; 32],
+        limits: RunLimits { all: u32::MAX, at_work: u32::MAX },
     };
     for micros in (0..4000).step_by(400) {
         let _ = tokio::time::timeout(Duration::from_micros(micros), db.create_run(project, &run)).await;

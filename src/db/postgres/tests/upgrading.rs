@@ -14,6 +14,7 @@ const DIGESTS: [&str; MIGRATIONS.len()] = [
     "04f3e230f61a4c95",
     "bf5b602733f0e1e8",
     "b8f15375b79fb63a",
+    "b00d39363f07238a",
 ];
 
 #[test]

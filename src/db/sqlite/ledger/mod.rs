@@ -107,13 +107,14 @@ impl Ledger for SqliteDb {
 
     async fn run_for_work(&self, run: RunId) -> DbResult<Option<RunForWork>> {
         self.read(move |tx| {
-            let sql = "SELECT p.result_type, r.threshold, r.seed, p.uses_blocking, p.encoding_size
+            let sql = "SELECT p.result_type, r.threshold, r.seed, p.uses_blocking, p.encoding_size, p.permutation_positions
                        FROM runs r JOIN projects p ON p.id = r.project_id WHERE r.id = ?1 AND p.encoding_size IS NOT NULL";
             first(tx, sql, [run.to_string()], |row| {
                 Ok(RunForWork {
                     result_type: parsed(row, "result_type")?,
                     threshold: row.get("threshold")?,
                     seed: blob(row, "seed")?,
+                    permutation_positions: parsed(row, "permutation_positions")?,
                     uses_blocking: row.get("uses_blocking")?,
                     encoding_size: number(row, "encoding_size")?,
                 })

@@ -7,7 +7,7 @@ use super::*;
 use crate::db::conformance::upgrading::{Before, everything_goes_on, newer_ones_are_let_be};
 
 /// The migrations with the beginning of their texts' SHA-256: whoever has applied one has applied this.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("0001_tables", "4d644e2cbe5928f0"),
     ("0002_ingest", "05e1cc6925ac0538"),
     ("0003_monitor", "764b931ac2b5a981"),
@@ -15,6 +15,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("0005_audit", "fe2d17558cf9953f"),
     ("0006_expiry", "2a9e7a80f932421e"),
     ("0007_traces", "13771fdbe319aeb6"),
+    ("0008_positions", "3e195265032a98e7"),
 ];
 
 #[test]

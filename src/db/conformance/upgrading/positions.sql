@@ -1,0 +1,1 @@
+UPDATE projects SET permutation_positions = 'larger' WHERE id = '{a1}';
