@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::objects::{find, list, pod, secrets, texts};
+use crate::chart::objects::{find, list, pod, secrets, texts};
 
 /// Everything in the environment of a container, in the order of precedence that Kubernetes has.
 pub fn environment(objects: &[Value], container: &Value) -> BTreeMap<String, String> {

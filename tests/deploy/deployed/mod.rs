@@ -14,10 +14,9 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::chart::{helm, objects};
-use helm::Helm;
 use kubelet::role;
 
+use crate::chart::helm::Helm;
 use crate::service::{request_root, wait_for};
 use crate::stack::{Daemon, Minio, Postgres, RedisSet, free_port};
 

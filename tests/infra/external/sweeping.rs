@@ -38,6 +38,8 @@ async fn housekeeper(site: &Site) -> Housekeeper {
         worker: "test".into(),
         concurrency: 1,
         chunk_size_aim: 1,
+        max_comparisons: u64::MAX,
+        max_parts: 20_000,
         tile_cache: 0,
         candidate_memory: 1,
         solver_memory: 1,
