@@ -13,8 +13,8 @@
 //!
 //! Commits are synced to the disk, except those that a worker makes between two promises to somebody else: claims, renewals,
 //! registrations of objects, and completions of compare tasks (`synchronous_commit = off`). The log keeps its order, so that a crash of
-//! the server undoes at most the last moments of these, and what was undone is done again when its lease has run out; the end
-//! of a run is synced, and with it all that came before.
+//! the server undoes at most the last moments of these, and what was undone is done again when its lease has run out; the
+//! completion of a comparison's last task and the end of a run are synced, and with them all that came before.
 //!
 //! Whoever takes no project lock (claims, renewals, the start and the failure of an upload, hand-backs, the sweeper) touches only a
 //! task or party and then its lease's objects, or skips what is locked.

@@ -48,11 +48,13 @@ pub(super) async fn queue_runs_if_complete(tx: &Tx, project: &str, now: i64) -> 
 }
 
 /// Moves running runs whose candidates are complete on to their output: one of them, or all that wait for the comparison. Each goes
-/// on with the trace that it began in.
+/// on with the trace that it began in. The commit is synced: clients see the stage, which must not go back when the server crashes.
 pub(super) async fn enqueue_finish(tx: &Tx, comparison: i64, run: Option<&str>, now: i64) -> DbResult<()> {
     let sql = "
-        WITH waiting AS (
-            SELECT r.id, r.project_id, r.time_added, r.traceparent, p.result_type FROM runs r JOIN projects p ON p.id = r.project_id
+        WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'on', true)),
+        waiting AS (
+            SELECT r.id, r.project_id, r.time_added, r.traceparent, p.result_type
+            FROM setting, runs r JOIN projects p ON p.id = r.project_id
             WHERE r.comparison_id = $1 AND r.state = 'running' AND r.id = coalesce($2, r.id)),
         staged AS (
             UPDATE runs SET stage = 3 FROM waiting WHERE runs.id = waiting.id AND waiting.result_type <> $3)

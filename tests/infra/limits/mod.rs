@@ -83,8 +83,9 @@ fn binary(url: &str, project: &Project, party: usize, rows: &[u8]) -> (u16, Stri
     said(upload_answer(url, project, party, 128, rows).unwrap())
 }
 
+/// As large as a request may be: more than the room that the database's log may have kept from earlier writes.
 fn large_project(url: &str) -> (u16, String) {
-    let body = json!({"schema": {"comment": "x".repeat(300_000)}, "result_type": "groups"}).to_string();
+    let body = json!({"schema": {"comment": "x".repeat(1_000_000)}, "result_type": "groups"}).to_string();
     said(
         request(url, "POST", "/projects", "", body.as_bytes(), &[("Content-Type", "application/json")])
             .unwrap(),
